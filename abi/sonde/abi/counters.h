@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// Loss accounting of a sensor's programs: one per-CPU element, summed in user space.
+#ifndef SONDE_ABI_COUNTERS_H
+#define SONDE_ABI_COUNTERS_H
+
+#include <linux/types.h>
+
+// taken = filtered + counted_only + emitted + lost, once no program runs any more.
+struct sonde_counters {
+	__u64 taken;        // packets that reached the hook
+	__u64 filtered;     // of these, rejected by the filter
+	__u64 counted_only; // of these, wanted as statistics only, not as events
+	__u64 emitted;      // of these, handed to the ring
+	__u64 lost;         // of these, not handed over because the ring had no room
+	__u64 uncounted;    // packets missing in the totals because their table was full
+};
+
+#endif

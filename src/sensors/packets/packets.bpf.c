@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * Packets sensor: every packet of an interface, received (XDP or tc ingress) and sent (tc egress), as one event each.
+ * The programs look and return the packet untouched.
+ */
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_endian.h>
+
+#include "parse.h"
+#include "match.h"
+#include "emit.h"
+#include "packets.abi.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+const volatile struct sonde_packets_config config = {};
+const volatile struct sonde_filter filter = {};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct sonde_total_key);
+	__type(value, struct sonde_total);
+} sonde_totals SEC(".maps");
+
+/*
+ * Working memory of the CPU's running program: hooks of the network path run with bottom halves off, so there is one at a
+ * time. In a map rather than on the stack, see struct sonde_progress.
+ */
+struct scratch {
+	struct sonde_packet_event event;
+	struct sonde_progress progress;
+	struct sonde_perf_packet perf;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct scratch);
+} sonde_scratch SEC(".maps");
+
+static __always_inline struct scratch *get_scratch(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&sonde_scratch, &zero);
+}
+
+/* What a hook knows about its packet. */
+struct hook_packet {
+	void *context;
+	__u32 wire;	/* bytes, without an offloaded tag */
+	__u16 tag_tpid;
+	__u16 tag_tci;
+	__u32 ifindex;
+	__u16 segments;
+	__u8 direction;
+	__u8 is_xdp;
+};
+
+/*
+ * The pcap-filter expression. User space replaces the bodies by the translated expression before load
+ * (kernel::Object::replace_subprogram); the register constraints keep the compiler from looking into them.
+ */
+#define EXPRESSION(name, context_type)                                                                                 \
+	static __attribute__((noinline)) __u32 name(context_type *context)                                             \
+	{                                                                                                              \
+		__u32 matches = 1;                                                                                     \
+		asm volatile("" : "+r"(matches), "+r"(context));                                                       \
+		return matches;                                                                                        \
+	}
+EXPRESSION(expression_xdp, struct xdp_md)
+EXPRESSION(expression_tc, struct __sk_buff)
+EXPRESSION(expression_tc_raw_ip, struct __sk_buff)
+
+static __always_inline __u8 protocol_class(const struct sonde_packet_event *event)
+{
+	if (!(event->flags & (SONDE_PACKET_IPV4 | SONDE_PACKET_IPV6)))
+		return event->ether_type == 0x0806 ? SONDE_CLASS_ARP : SONDE_CLASS_OTHER;
+	switch (event->protocol) {
+	case SONDE_IP_TCP:
+		return SONDE_CLASS_TCP;
+	case SONDE_IP_UDP:
+		return SONDE_CLASS_UDP;
+	case SONDE_IP_ICMP:
+		return SONDE_CLASS_ICMP;
+	case SONDE_IP_ICMPV6:
+		return SONDE_CLASS_ICMPV6;
+	case SONDE_IP_SCTP:
+		return SONDE_CLASS_SCTP;
+	default:
+		return SONDE_CLASS_OTHER_IP;
+	}
+}
+
+static __always_inline void count_total(const struct sonde_packet_event *event, struct sonde_counters *counters)
+{
+	struct sonde_total_key key = {.ifindex = event->header.ifindex,
+				      .direction = event->direction,
+				      .protocol_class = protocol_class(event)};
+	struct sonde_total *total = bpf_map_lookup_elem(&sonde_totals, &key);
+	struct sonde_total zero = {};
+
+	if (!total) {
+		bpf_map_update_elem(&sonde_totals, &key, &zero, BPF_NOEXIST);
+		total = bpf_map_lookup_elem(&sonde_totals, &key);
+	}
+	if (!total) {
+		counters->uncounted++;
+		return;
+	}
+	total->packets += event->segments > 1 ? event->segments : 1;
+	total->bytes += event->packet_size;
+}
+
+static __always_inline long load_bytes(const struct hook_packet *packet, __u32 offset, void *to, __u32 size)
+{
+	if (packet->is_xdp)
+		return bpf_xdp_load_bytes(packet->context, offset, to, size);
+	return bpf_skb_load_bytes(packet->context, offset, to, size);
+}
+
+/* The first `size` bytes as on the wire: an offloaded tag goes where it was. `room` is the constant size of `to`. */
+static __always_inline long copy_bytes(const struct hook_packet *packet, __u8 *to, __u32 size, __u32 room)
+{
+	__u32 rest;
+
+	if (!packet->tag_tpid) {
+		if (size == 0 || size > room)
+			return -1;
+		return load_bytes(packet, 0, to, size);
+	}
+	if (load_bytes(packet, 0, to, 12))
+		return -1;
+	*(__u16 *)(to + 12) = bpf_htons(packet->tag_tpid);
+	*(__u16 *)(to + 14) = bpf_htons(packet->tag_tci);
+	if (size <= 16)
+		return 0;
+	rest = size - 16;
+	if (rest > room - 16)
+		return -1;
+	return load_bytes(packet, 12, to + 16, rest);
+}
+
+/* One record of the class: 1 when it was emitted or counted as lost. */
+static __always_inline int emit_class(const struct hook_packet *packet, struct sonde_packet_event *event, void *ring,
+				      __u32 room, struct sonde_counters *counters)
+{
+	struct sonde_packet_event *record;
+
+	if (!room || event->captured_size > room)
+		return 0;
+	record = sonde_reserve(ring, sizeof(*event) + room, counters);
+	if (!record)
+		return 1;
+	*record = *event;
+	if (copy_bytes(packet, (__u8 *)(record + 1), event->captured_size, room))
+		record->captured_size = 0;
+	sonde_submit(ring, record, config.wakeup_bytes, counters);
+	return 1;
+}
+
+static __always_inline void emit_ring(const struct hook_packet *packet, struct sonde_packet_event *event,
+				      struct sonde_counters *counters)
+{
+	void *ring = sonde_select_ring(config.ring_mask);
+	struct sonde_packet_event *record;
+	int i;
+
+	if (!ring) {
+		counters->lost++;
+		return;
+	}
+	if (config.capture_bytes && event->captured_size) {
+#pragma unroll
+		for (i = 0; i < SONDE_RECORD_CLASSES; i++)
+			if (emit_class(packet, event, ring, config.record_classes[i], counters))
+				return;
+		counters->lost++;
+		return;
+	}
+	record = sonde_reserve(ring, sizeof(*event), counters);
+	if (!record)
+		return;
+	*record = *event;
+	sonde_submit(ring, record, config.wakeup_bytes, counters);
+}
+
+static __always_inline void emit_perf(const struct hook_packet *packet, struct scratch *scratch,
+				      struct sonde_counters *counters)
+{
+	struct sonde_perf_packet *record = &scratch->perf;
+	__u32 tag_size = packet->tag_tpid ? SONDE_VLAN_TAG_SIZE : 0;
+	__u32 captured = scratch->event.captured_size;
+
+	record->event = scratch->event;
+	record->tag_tpid = packet->tag_tpid;
+	record->tag_tci = packet->tag_tci;
+	record->reserved = 0;
+	sonde_emit_perf(packet->context, record, sizeof(*record), captured > tag_size ? captured - tag_size : 0, counters);
+}
+
+static __always_inline __u32 bytes_wanted(const struct sonde_packet_event *event)
+{
+	__u32 wanted = config.snaplen ? config.snaplen : event->payload_offset;
+
+	if (!config.capture_bytes)
+		return 0;
+	return wanted < event->packet_size ? wanted : event->packet_size;
+}
+
+static __always_inline void report(const struct hook_packet *packet, struct scratch *scratch,
+				   struct sonde_counters *counters)
+{
+	struct sonde_packet_event *event = &scratch->event;
+
+	if (!sonde_filter_matches(&filter, event)) {
+		counters->filtered++;
+		return;
+	}
+	if (config.count_totals)
+		count_total(event, counters);
+	if (!config.emit_events) {
+		counters->counted_only++;
+		return;
+	}
+	event->header.ts_ns = bpf_ktime_get_ns();
+	event->header.len = sizeof(*event);
+	event->header.type = SONDE_EVENT_PACKET;
+	event->captured_size = bytes_wanted(event);
+	if (config.transport == SONDE_TRANSPORT_PERF)
+		emit_perf(packet, scratch, counters);
+	else
+		emit_ring(packet, event, counters);
+}
+
+/* `data` and `end`: the readable bytes. */
+static __always_inline void parse(const struct hook_packet *packet, void *data, void *end, int link,
+				  struct scratch *scratch)
+{
+	struct sonde_bytes bytes = {.data = data, .end = end, .wire = packet->wire, .progress = &scratch->progress};
+	struct sonde_packet_event *event = &scratch->event;
+
+	__builtin_memset(event, 0, sizeof(*event));
+	event->header.ifindex = packet->ifindex;
+	event->direction = packet->direction;
+	event->segments = packet->segments;
+	sonde_parse(&bytes, link, packet->tag_tpid, packet->tag_tci, event);
+}
+
+SEC("sonde/xdp")
+int sonde_xdp(struct xdp_md *ctx)
+{
+	struct sonde_counters *counters = sonde_counters();
+	struct scratch *scratch = get_scratch();
+	struct hook_packet packet = {
+		.context = ctx, .ifindex = ctx->ingress_ifindex, .direction = SONDE_DIRECTION_IN, .is_xdp = 1};
+
+	if (!counters || !scratch)
+		return config.pass_verdict;
+	counters->taken++;
+	if (config.has_expression && !expression_xdp(ctx)) {
+		counters->filtered++;
+		return config.pass_verdict;
+	}
+	packet.wire = bpf_xdp_get_buff_len(ctx);
+	parse(&packet, (void *)(long)ctx->data, (void *)(long)ctx->data_end, SONDE_LINK_ETHERNET, scratch);
+	report(&packet, scratch, counters);
+	return config.pass_verdict;
+}
+
+/* Headers may lie outside the linear part of an skb: pull them once and parse again. */
+static __always_inline void parse_skb(struct __sk_buff *ctx, const struct hook_packet *packet, int link,
+				      struct scratch *scratch)
+{
+	enum { PULL_SIZE = 256 };
+	int attempt;
+
+#pragma clang loop unroll(disable)
+	for (attempt = 0; attempt < 2; attempt++) {
+		parse(packet, (void *)(long)ctx->data, (void *)(long)ctx->data_end, link, scratch);
+		if (scratch->event.status != SONDE_PARSE_SNAPPED || attempt)
+			return;
+		if (bpf_skb_pull_data(ctx, packet->wire < PULL_SIZE ? packet->wire : PULL_SIZE))
+			return;
+	}
+}
+
+static __always_inline void handle_skb(struct __sk_buff *ctx, __u8 direction, int link)
+{
+	struct sonde_counters *counters = sonde_counters();
+	struct scratch *scratch = get_scratch();
+	struct hook_packet packet = {.context = ctx,
+				     .wire = ctx->len,
+				     .ifindex = ctx->ifindex,
+				     .segments = ctx->gso_segs,
+				     .direction = direction};
+
+	if (!counters || !scratch)
+		return;
+	counters->taken++;
+	if (config.has_expression && !(link == SONDE_LINK_RAW_IP ? expression_tc_raw_ip(ctx) : expression_tc(ctx))) {
+		counters->filtered++;
+		return;
+	}
+	if (ctx->vlan_present) {
+		packet.tag_tpid = bpf_ntohs(ctx->vlan_proto);
+		packet.tag_tci = ctx->vlan_tci;
+	}
+	parse_skb(ctx, &packet, link, scratch);
+	report(&packet, scratch, counters);
+}
+
+/* TC_ACT_UNSPEC is also TCX_NEXT: the packet goes on to the next program as if this one were not there. */
+#define TC_PROGRAM(name, direction, link)                                                                              \
+	SEC("sonde/tc")                                                                                                \
+	int name(struct __sk_buff *ctx)                                                                                \
+	{                                                                                                              \
+		handle_skb(ctx, direction, link);                                                                      \
+		return TC_ACT_UNSPEC;                                                                                  \
+	}
+TC_PROGRAM(sonde_ingress, SONDE_DIRECTION_IN, SONDE_LINK_ETHERNET)
+TC_PROGRAM(sonde_egress, SONDE_DIRECTION_OUT, SONDE_LINK_ETHERNET)
+TC_PROGRAM(sonde_raw_in, SONDE_DIRECTION_IN, SONDE_LINK_RAW_IP)
+TC_PROGRAM(sonde_raw_out, SONDE_DIRECTION_OUT, SONDE_LINK_RAW_IP)

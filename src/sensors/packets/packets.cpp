@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sensors/packets/packets.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include "sensors/packets/readers.hpp"
+
+namespace sonde::packets {
+namespace {
+
+bool has_any(const std::vector<std::string>& names) { return std::ranges::find(names, "any") != names.end(); }
+
+std::string list_names(const std::vector<kernel::InterfaceInfo>& interfaces) {
+  std::string names;
+  for (const auto& interface : interfaces) names += (names.empty() ? "" : ", ") + interface.name;
+  return names;
+}
+
+struct DeviceLoss {
+  std::uint64_t missed = 0;
+  std::uint64_t dropped = 0;
+};
+
+class PacketsSource final : public pipeline::Source {
+ public:
+  PacketsSource(PacketsOptions options, kernel::Object object)
+      : options_(std::move(options)),
+        object_(std::make_unique<kernel::Object>(std::move(object))),
+        attachments_(*object_, options_.attach) {}
+
+  Result<void> start();
+  Result<void> read(pipeline::PacketBatch& batch, std::chrono::milliseconds timeout) override;
+  Result<void> stop() override;
+  [[nodiscard]] bool finished() const override { return stopped_ && drained_; }
+  [[nodiscard]] std::vector<LossStage> loss() const override;
+  [[nodiscard]] const InterfaceTable& interfaces() const override { return table_; }
+  [[nodiscard]] std::vector<std::string> notices() const override;
+
+ private:
+  Result<void> attach(const kernel::InterfaceInfo& interface);
+  void follow_interfaces();
+  [[nodiscard]] DeviceLoss device_loss() const;
+
+  PacketsOptions options_;
+  std::unique_ptr<kernel::Object> object_;
+  std::unique_ptr<Reader> reader_;
+  Attachments attachments_;
+  InterfaceTable table_;
+  std::map<std::uint32_t, kernel::InterfaceCounters> counters_at_start_;
+  std::optional<kernel::InterfaceWatcher> watcher_;  ///< with "any"
+  std::vector<std::string> failures_;                ///< of interfaces that "any" could not attach to
+  bool stopped_ = false;
+  bool drained_ = false;
+};
+
+Result<void> PacketsSource::attach(const kernel::InterfaceInfo& interface) {
+  auto attached = attachments_.attach(interface);
+  if (!attached) return attached;
+  table_.insert_or_assign(interface.ifindex, Interface{interface.name, interface.link_type});
+  counters_at_start_.insert_or_assign(interface.ifindex, interface.counters);
+  return {};
+}
+
+Result<void> PacketsSource::start() {
+  const bool ring = options_.program.transport == SONDE_TRANSPORT_RING;
+  auto reader = ring ? make_ring_reader(*object_, options_.program.rings, options_.buffer_bytes)
+                     : make_perf_reader(*object_, options_.buffer_bytes);
+  if (!reader) return std::unexpected(reader.error());
+  reader_ = std::move(*reader);
+  const bool any = has_any(options_.interfaces);
+  if (any) {
+    auto watcher = kernel::InterfaceWatcher::make();  // before the list, so that nothing slips between
+    if (!watcher) return std::unexpected(watcher.error());
+    watcher_ = std::move(*watcher);
+  }
+  auto selected = select_interfaces(options_.interfaces);
+  if (!selected) return std::unexpected(selected.error());
+  for (const auto& interface : *selected) {
+    auto attached = attach(interface);
+    if (attached) continue;
+    if (!any) return attached;
+    failures_.push_back(attached.error().text());
+  }
+  if (any && attachments_.empty() && !failures_.empty())
+    return fail(ErrorKind::unsupported, "no interface could be attached to: " + failures_.front());
+  return {};
+}
+
+void PacketsSource::follow_interfaces() {
+  if (!watcher_ || stopped_ || !watcher_->changed()) return;
+  const auto now = kernel::list_interfaces();
+  if (!now) return;
+  for (const auto& [ifindex, known] : table_) {
+    const auto same = [index = ifindex](const auto& interface) { return interface.ifindex == index; };
+    if (std::ranges::none_of(*now, same)) attachments_.forget(ifindex);
+  }
+  for (const auto& interface : *now) {
+    const auto known = table_.find(interface.ifindex);
+    if (known != table_.end() && attachments_.contains(interface.ifindex)) {
+      known->second.name = interface.name;
+      continue;
+    }
+    auto attached = attach(interface);
+    if (!attached) failures_.push_back(attached.error().text());
+  }
+}
+
+Result<void> PacketsSource::read(pipeline::PacketBatch& batch, std::chrono::milliseconds timeout) {
+  follow_interfaces();
+  auto done = reader_->read(batch, stopped_ ? std::chrono::milliseconds{0} : timeout);
+  drained_ = stopped_ && batch.size == 0;
+  return done;
+}
+
+Result<void> PacketsSource::stop() {
+  attachments_.detach();
+  stopped_ = true;
+  return {};
+}
+
+DeviceLoss PacketsSource::device_loss() const {
+  DeviceLoss loss;
+  const auto now = kernel::list_interfaces();
+  if (!now) return loss;
+  for (const auto& interface : *now) {
+    const auto start = counters_at_start_.find(interface.ifindex);
+    if (start == counters_at_start_.end()) continue;
+    loss.missed += interface.counters.rx_missed - start->second.rx_missed;
+    loss.dropped += interface.counters.rx_dropped - start->second.rx_dropped;
+  }
+  return loss;
+}
+
+std::vector<LossStage> PacketsSource::loss() const {
+  const std::uint32_t element = 0;
+  const auto map = object_->map_fd("sonde_counts");
+  const auto counted = map ? kernel::sum_per_cpu<sonde_counters>(*map, &element) : Result<sonde_counters>();
+  const auto counts = counted ? *counted : sonde_counters{};
+  const auto device = device_loss();
+  const auto offered = counts.emitted + counts.lost;
+  const auto read = reader_->delivered() + reader_->malformed();
+  std::string device_note;
+  if (device.dropped > 0)
+    device_note = "rx_dropped grew by " + std::to_string(device.dropped) + ": by the driver, or behind our hook";
+  return {{"device", counts.taken + device.missed, counts.taken, 0, device.missed, device_note},
+          {"hook", counts.taken, offered, counts.filtered + counts.counted_only, 0, ""},
+          {"ring", offered, read, 0, counts.lost, counts.lost > 0 ? "the reader was slower than the packets" : ""},
+          {"decode", read, reader_->delivered(), 0, reader_->malformed(), ""}};
+}
+
+std::vector<std::string> PacketsSource::notices() const {
+  auto notices = attachments_.notices();
+  notices.insert(notices.end(), failures_.begin(), failures_.end());
+  return notices;
+}
+
+}  // namespace
+
+Result<std::vector<kernel::InterfaceInfo>> select_interfaces(const std::vector<std::string>& names) {
+  auto all = kernel::list_interfaces();
+  if (!all || has_any(names)) return all;
+  std::vector<kernel::InterfaceInfo> selected;
+  for (const auto& name : names) {
+    const auto found = std::ranges::find(*all, name, &kernel::InterfaceInfo::name);
+    if (found == all->end())
+      return fail(ErrorKind::usage, "no interface '" + name + "'; there are: " + list_names(*all) + ", any");
+    if (std::ranges::find(selected, found->ifindex, &kernel::InterfaceInfo::ifindex) == selected.end())
+      selected.push_back(*found);
+  }
+  return selected;
+}
+
+Result<std::unique_ptr<pipeline::Source>> open(PacketsOptions options) {
+  auto selected = select_interfaces(options.interfaces);  // a wrong name is told before anything is loaded
+  if (!selected) return std::unexpected(selected.error());
+  options.program.xdp = options.attach.xdp != XdpChoice::off;
+  options.program.wakeup_bytes =
+      static_cast<std::uint32_t>(ring_bytes(options.program.rings, options.buffer_bytes) / 8);
+  auto object = load_program(options.program);
+  if (!object && options.attach.xdp == XdpChoice::automatic) {
+    options.program.xdp = false;  // a kernel before 5.18 has no bpf_xdp_load_bytes: tc ingress then
+    object = load_program(options.program);
+  }
+  if (!object) return std::unexpected(object.error());
+  auto source = std::make_unique<PacketsSource>(std::move(options), std::move(*object));
+  auto started = source->start();
+  if (!started) return std::unexpected(started.error());
+  return source;
+}
+
+}  // namespace sonde::packets

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// The packets sensor: a source of every packet of some interfaces, through eBPF.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "filter/filter.hpp"
+#include "pipeline/source.hpp"
+#include "sensors/packets/attachment.hpp"
+#include "sensors/packets/program.hpp"
+#include "sonde/result.hpp"
+
+namespace sonde::packets {
+
+struct PacketsOptions {
+  std::vector<std::string> interfaces;  ///< names; "any" among them: all, also those that appear later
+  ProgramOptions program;
+  AttachOptions attach;
+  std::size_t buffer_bytes = 16 * 1024 * 1024;  ///< of all rings together
+};
+
+/// Loads and attaches. ErrorKind::usage: no such interface (the message lists those that exist).
+[[nodiscard]] Result<std::unique_ptr<pipeline::Source>> open(PacketsOptions options);
+
+/// The interfaces of these names, all of them for "any". ErrorKind::usage as above.
+[[nodiscard]] Result<std::vector<kernel::InterfaceInfo>> select_interfaces(const std::vector<std::string>& names);
+
+}  // namespace sonde::packets
