@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "sonde/export.hpp"
+
 namespace sonde {
 
 /// One stage on the way of a packet. taken = given + filtered + lost, always.
@@ -17,7 +19,7 @@ struct LossStage {
 };
 
 /// Every stage from hook to sink, in order. The ledger is shown also when nothing was lost.
-struct LossReport {
+struct SONDE_EXPORT LossReport {
   std::vector<LossStage> stages;
 
   /// Sum of the packets lost at all stages.

@@ -9,6 +9,8 @@
 #include <span>
 #include <string>
 
+#include "sonde/export.hpp"
+
 namespace sonde {
 
 /// A packet as it travels from a source to the sinks: a view, valid until the source is read again.
@@ -25,9 +27,9 @@ enum class ProtocolClass : std::uint8_t { tcp, udp, icmp, icmp6, sctp, other_ip,
 inline constexpr std::size_t protocol_class_count = 8;
 
 /// Class of a parsed packet. A fragment counts under its protocol.
-[[nodiscard]] ProtocolClass protocol_class(const sonde_packet_event& event);
+[[nodiscard]] SONDE_EXPORT ProtocolClass protocol_class(const sonde_packet_event& event);
 /// "TCP", "UDP", "ICMP", "ICMPv6", "SCTP", "other IP", "ARP", "other".
-[[nodiscard]] const char* protocol_class_name(ProtocolClass protocol);
+[[nodiscard]] SONDE_EXPORT const char* protocol_class_name(ProtocolClass protocol);
 
 struct PacketCount {
   std::uint64_t packets = 0;

@@ -4,6 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "sonde/export.hpp"
+
 namespace sonde {
 
 /// What an error means for the caller; the number is the exit status that `sonde` ends with.
@@ -14,7 +16,7 @@ enum class ErrorKind {
 };
 
 /// An error as a value. The library never prints and never aborts.
-struct Error {
+struct SONDE_EXPORT Error {
   ErrorKind kind = ErrorKind::failed;
   int code = 0;         ///< errno at the failure, 0 when there was none
   std::string message;  ///< what was tried and how it failed, one line
@@ -34,10 +36,10 @@ class [[nodiscard]] Result : public std::expected<T, Error> {
 };
 
 /// return fail(ErrorKind::usage, "--port: ..."); the code defaults to 0.
-[[nodiscard]] std::unexpected<Error> fail(ErrorKind kind, std::string message, std::string hint = {}, int code = 0);
+[[nodiscard]] SONDE_EXPORT std::unexpected<Error> fail(ErrorKind kind, std::string message, std::string hint = {}, int code = 0);
 
 /// Failure of a system call: takes the current errno, and turns EPERM and EACCES into ErrorKind::unsupported.
-[[nodiscard]] std::unexpected<Error> fail_errno(std::string message, std::string hint = {});
-[[nodiscard]] std::unexpected<Error> fail_errno(int code, std::string message, std::string hint = {});
+[[nodiscard]] SONDE_EXPORT std::unexpected<Error> fail_errno(std::string message, std::string hint = {});
+[[nodiscard]] SONDE_EXPORT std::unexpected<Error> fail_errno(int code, std::string message, std::string hint = {});
 
 }  // namespace sonde
