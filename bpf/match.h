@@ -120,8 +120,8 @@ static __always_inline int sonde_filter_matches(const volatile struct sonde_filt
 
 	if ((tests & SONDE_TEST_DIRECTION) && event->direction != filter->direction)
 		return 0;
-	if ((tests & SONDE_TEST_PROTOCOL) && (!(event->flags & (SONDE_PACKET_IPV4 | SONDE_PACKET_IPV6)) ||
-					      event->protocol != filter->protocol))
+	if ((tests & SONDE_TEST_PROTOCOL) &&
+	    (!(event->flags & (SONDE_PACKET_IPV4 | SONDE_PACKET_IPV6)) || event->protocol != filter->protocol))
 		return 0;
 	if ((tests & SONDE_TEST_SIZE) &&
 	    (event->packet_size < filter->min_size || event->packet_size > filter->max_size))

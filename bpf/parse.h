@@ -50,6 +50,7 @@ enum {
 	SONDE_ETHERNET_HEADER_SIZE = 14,
 	SONDE_VLAN_TAG_SIZE = 4,
 	SONDE_MAX_IPV6_EXTENSIONS = 8,
+	SONDE_MAX_EXTENSION_MASK = 0xfff,	/* an extension header has 2048 bytes at most: bounds it for the verifier */
 	SONDE_MAX_HEADERS_SIZE = 20000,	/* eight extension headers of 2048 bytes, and all others */
 };
 
@@ -78,6 +79,9 @@ enum {
 struct sonde_progress {
 	volatile __u32 offset;	/* where the next header starts */
 	volatile __u32 limit;	/* where the packet ends by its IP header; wire before there is one */
+	volatile __u32 extension_size; /* bytes of the IPv6 extension header at offset */
+	volatile __u16 tag_tpid; /* of a VLAN tag that the kernel keeps beside the packet, host byte order; 0: none */
+	volatile __u16 tag_tci;	/* host byte order */
 };
 
 struct sonde_bytes {
@@ -235,35 +239,55 @@ SONDE_INLINE __u32 sonde_extension_size(__u8 protocol, __u8 length_byte)
 	}
 }
 
+SONDE_INLINE void sonde_parse_ipv6_fragment(const __u8 *header, struct sonde_packet_event *event)
+{
+	__u32 fragment = sonde_load16(header + 2);
+
+	if (fragment & 0xfff9)	/* an offset, or more fragments: else an atomic fragment (RFC 6946), a whole packet */
+		event->flags |= SONDE_PACKET_FRAGMENT;
+	event->fragment_offset = fragment >> 3;
+	if (fragment >> 3)
+		event->flags |= SONDE_PACKET_LATER_FRAGMENT;
+}
+
+/* One extension header: 1 when there may be another. */
+SONDE_INLINE int sonde_parse_ipv6_extension(struct sonde_bytes *bytes, struct sonde_packet_event *event)
+{
+	/* volatile: for the reason given at struct sonde_progress */
+	__u8 protocol = *(volatile __u8 *)&event->protocol;
+	const __u8 *header;
+	__u32 size;
+	__u8 next;
+
+	if (!sonde_extension_size(protocol, 0))
+		return 0;
+	header = sonde_header(bytes, 8, SONDE_PARSE_TRUNCATED_NETWORK, event);
+	if (!header)
+		return 0;
+	bytes->progress->extension_size = sonde_extension_size(protocol, header[1]);
+	if (protocol == SONDE_IP_FRAGMENT)
+		sonde_parse_ipv6_fragment(header, event);
+	size = bytes->progress->extension_size & SONDE_MAX_EXTENSION_MASK;
+	next = header[0];
+	if (size > 8 && !sonde_header(bytes, size, SONDE_PARSE_TRUNCATED_NETWORK, event))
+		return 0;
+	*(volatile __u8 *)&event->protocol = next;
+	sonde_advance(bytes, size);
+	return !(event->flags & SONDE_PACKET_LATER_FRAGMENT);
+}
+
+/* 1 when the transport header is where the bytes go on. */
 SONDE_INLINE int sonde_parse_ipv6_extensions(struct sonde_bytes *bytes, struct sonde_packet_event *event)
 {
-	const __u8 *header;
-	__u32 size, fragment;
 	int i;
 
-	for (i = 0; i < SONDE_MAX_IPV6_EXTENSIONS; i++) {
-		if (!sonde_extension_size(event->protocol, 0))
-			return 1;
-		header = sonde_header(bytes, 8, SONDE_PARSE_TRUNCATED_NETWORK, event);
-		if (!header)
-			return 0;
-		size = sonde_extension_size(event->protocol, header[1]);
-		if (event->protocol == SONDE_IP_FRAGMENT) {
-			fragment = sonde_load16(header + 2);
-			if (fragment & 0xfff9)
-				event->flags |= SONDE_PACKET_FRAGMENT;
-			event->fragment_offset = fragment >> 3;
-			if (event->fragment_offset)
-				event->flags |= SONDE_PACKET_LATER_FRAGMENT;
-		}
-		if (size > 8 && !sonde_header(bytes, size, SONDE_PARSE_TRUNCATED_NETWORK, event))
-			return 0;
-		event->protocol = header[0];
-		sonde_advance(bytes, size);
-		if (event->flags & SONDE_PACKET_LATER_FRAGMENT)
-			return 1;
-	}
-	return 1;
+#ifdef __bpf__
+#pragma clang loop unroll(disable)
+#endif
+	for (i = 0; i < SONDE_MAX_IPV6_EXTENSIONS; i++)
+		if (!sonde_parse_ipv6_extension(bytes, event))
+			break;
+	return event->status == SONDE_PARSE_OK || event->status == SONDE_PARSE_TRUNCATED_PAYLOAD;
 }
 
 /* RFC 8200. */
@@ -416,22 +440,22 @@ SONDE_INLINE void sonde_parse_headers(struct sonde_bytes *bytes, int link, struc
 }
 
 /*
- * Fills the header members of a zeroed event. The tag is one that the kernel keeps beside the packet (tpid 0: none); with
- * it, sizes and offsets are those of the packet with the tag in its place, as on the wire.
+ * Fills the header members of a zeroed event. With a tag in bytes->progress, sizes and offsets are those of the packet
+ * with the tag in its place, as on the wire.
  */
-SONDE_INLINE void sonde_parse(struct sonde_bytes *bytes, int link, __u16 tag_tpid, __u16 tag_tci,
-			      struct sonde_packet_event *event)
+SONDE_INLINE void sonde_parse(struct sonde_bytes *bytes, int link, struct sonde_packet_event *event)
 {
-	__u32 tag_size = tag_tpid ? SONDE_VLAN_TAG_SIZE : 0;
-	__u32 offset, limit;
+	struct sonde_progress *progress = bytes->progress;
+	__u32 offset, limit, tag_size;
 
-	bytes->progress->offset = 0;
-	bytes->progress->limit = bytes->wire;
-	if (tag_tpid)
-		sonde_set_vlan(event, tag_tci);
+	progress->offset = 0;
+	progress->limit = bytes->wire;
+	if (progress->tag_tpid)
+		sonde_set_vlan(event, progress->tag_tci);
 	sonde_parse_headers(bytes, link, event);
-	offset = bytes->progress->offset;
-	limit = bytes->progress->limit;
+	offset = progress->offset;
+	limit = progress->limit;
+	tag_size = progress->tag_tpid ? SONDE_VLAN_TAG_SIZE : 0;
 	event->packet_size = bytes->wire + tag_size;
 	event->network_offset += tag_size;
 	event->payload_offset = offset + tag_size;

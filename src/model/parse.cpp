@@ -22,9 +22,9 @@ void parse_packet(std::span<const std::uint8_t> bytes, std::uint32_t wire_size, 
                   sonde_packet_event& event) {
   event = keep_source_members(event);
   const int kernel_link = link == LinkType::raw_ip ? SONDE_LINK_RAW_IP : SONDE_LINK_ETHERNET;
-  sonde_progress progress{};
+  sonde_progress progress{.offset = 0, .limit = 0, .extension_size = 0, .tag_tpid = tag.tpid, .tag_tci = tag.tci};
   sonde_bytes packet{bytes.data(), bytes.data() + bytes.size(), wire_size, &progress};
-  sonde_parse(&packet, kernel_link, tag.tpid, tag.tci, &event);
+  sonde_parse(&packet, kernel_link, &event);
 }
 
 }  // namespace sonde

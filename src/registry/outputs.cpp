@@ -27,7 +27,7 @@ SinkPointer make_decode(exporter::Output output, const CaptureOptions& options) 
 }
 SinkPointer make_json(exporter::Output output, const CaptureOptions& options) {
   const bool data = options.snaplen.value_or(0) > 0;
-  return exporter::make_json_sink(std::move(output), {.data = data, .decoded = false});
+  return exporter::make_json_sink(std::move(output), {.data = data, .decoded = data});
 }
 
 exporter::CaptureFileOptions file_options(const CaptureOptions& options) {

@@ -33,7 +33,7 @@ Result<std::uint32_t> ring_count(const CaptureOptions& options) {
 
 Result<std::unique_ptr<pipeline::Source>> open_ebpf(const SourceRequest& request) {
   const auto& options = request.options;
-  const auto xdp = choose("--xdp-mode", options.xdp_mode.value_or("off"), xdp_modes);
+  const auto xdp = xdp_choice(options.xdp_mode.value_or("off"));
   if (!xdp) return std::unexpected(xdp.error());
   const auto transport = choose("--transport", options.transport.value_or("ring"), transports);
   if (!transport) return std::unexpected(transport.error());
@@ -142,6 +142,8 @@ Result<OpenedSource> open_first(const SourceRequest& request) {
 }  // namespace
 
 std::span<const SourceEntry> sources() { return table; }
+
+Result<packets::XdpChoice> xdp_choice(const std::string& word) { return choose("--xdp-mode", word, xdp_modes); }
 
 Result<OpenedSource> open_source(const std::string& name, const SourceRequest& request) {
   if (name == "auto") return open_first(request);

@@ -8,6 +8,7 @@
 
 #include "filter/filter.hpp"
 #include "pipeline/source.hpp"
+#include "sensors/packets/attachment.hpp"
 #include "sonde/capture.hpp"
 #include "sonde/result.hpp"
 
@@ -32,6 +33,9 @@ struct SourceEntry {
 
 /// In the order in which `auto` tries them.
 [[nodiscard]] std::span<const SourceEntry> sources();
+
+/// The words of --xdp-mode.
+[[nodiscard]] Result<packets::XdpChoice> xdp_choice(const std::string& word);
 
 /// An opened source and why it is this one: "source ebpf", "source afpacket, because ebpf: ...".
 struct OpenedSource {

@@ -14,6 +14,12 @@ enum sonde_transport {
 
 enum { SONDE_RECORD_CLASSES = 8 };
 
+enum sonde_emit {
+	SONDE_EMIT_NEVER = 0,    // statistics only
+	SONDE_EMIT_ALWAYS = 1,
+	SONDE_EMIT_SWITCHED = 2, // while element 0 of sonde_switch is not 0
+};
+
 // Constants of the programs, set before load; what is off is removed by the verifier as dead code.
 struct sonde_packets_config {
 	__u32 transport;      // enum sonde_transport
@@ -23,7 +29,7 @@ struct sonde_packets_config {
 	// Room for packet bytes in a ring record, ascending, 0: unused. The ring reserves constant sizes only (the verifier
 	// must know them), so a record takes the smallest class that holds its bytes.
 	__u32 record_classes[SONDE_RECORD_CLASSES];
-	__u8 emit_events;     // 0: statistics only
+	__u8 emit_events;     // enum sonde_emit
 	__u8 capture_bytes;   // packet bytes follow the event: snaplen of them, or link to transport headers if snaplen is 0
 	__u8 count_totals;    // keep packet totals by interface, direction and protocol
 	__u8 has_expression;  // call the expression subprogram

@@ -25,6 +25,13 @@ struct {
 	__type(value, struct sonde_total);
 } sonde_totals SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} sonde_switch SEC(".maps");
+
 /*
  * Working memory of the CPU's running program: hooks of the network path run with bottom halves off, so there is one at a
  * time. In a map rather than on the stack, see struct sonde_progress.
@@ -49,15 +56,10 @@ static __always_inline struct scratch *get_scratch(void)
 	return bpf_map_lookup_elem(&sonde_scratch, &zero);
 }
 
-/* What a hook knows about its packet. */
+/* The packet of a running program. */
 struct hook_packet {
 	void *context;
-	__u32 wire;	/* bytes, without an offloaded tag */
-	__u16 tag_tpid;
-	__u16 tag_tci;
-	__u32 ifindex;
-	__u16 segments;
-	__u8 direction;
+	struct scratch *scratch;
 	__u8 is_xdp;
 };
 
@@ -126,17 +128,18 @@ static __always_inline long load_bytes(const struct hook_packet *packet, __u32 o
 /* The first `size` bytes as on the wire: an offloaded tag goes where it was. `room` is the constant size of `to`. */
 static __always_inline long copy_bytes(const struct hook_packet *packet, __u8 *to, __u32 size, __u32 room)
 {
+	struct scratch *scratch = packet->scratch;
 	__u32 rest;
 
-	if (!packet->tag_tpid) {
+	if (!scratch->progress.tag_tpid) {
 		if (size == 0 || size > room)
 			return -1;
 		return load_bytes(packet, 0, to, size);
 	}
 	if (load_bytes(packet, 0, to, 12))
 		return -1;
-	*(__u16 *)(to + 12) = bpf_htons(packet->tag_tpid);
-	*(__u16 *)(to + 14) = bpf_htons(packet->tag_tci);
+	*(__u16 *)(to + 12) = bpf_htons(scratch->progress.tag_tpid);
+	*(__u16 *)(to + 14) = bpf_htons(scratch->progress.tag_tci);
 	if (size <= 16)
 		return 0;
 	rest = size - 16;
@@ -189,16 +192,16 @@ static __always_inline void emit_ring(const struct hook_packet *packet, struct s
 	sonde_submit(ring, record, config.wakeup_bytes, counters);
 }
 
-static __always_inline void emit_perf(const struct hook_packet *packet, struct scratch *scratch,
-				      struct sonde_counters *counters)
+static __always_inline void emit_perf(const struct hook_packet *packet, struct sonde_counters *counters)
 {
+	struct scratch *scratch = packet->scratch;
 	struct sonde_perf_packet *record = &scratch->perf;
-	__u32 tag_size = packet->tag_tpid ? SONDE_VLAN_TAG_SIZE : 0;
+	__u32 tag_size = scratch->progress.tag_tpid ? SONDE_VLAN_TAG_SIZE : 0;
 	__u32 captured = scratch->event.captured_size;
 
 	record->event = scratch->event;
-	record->tag_tpid = packet->tag_tpid;
-	record->tag_tci = packet->tag_tci;
+	record->tag_tpid = scratch->progress.tag_tpid;
+	record->tag_tci = scratch->progress.tag_tci;
 	record->reserved = 0;
 	sonde_emit_perf(packet->context, record, sizeof(*record), captured > tag_size ? captured - tag_size : 0, counters);
 }
@@ -212,10 +215,19 @@ static __always_inline __u32 bytes_wanted(const struct sonde_packet_event *event
 	return wanted < event->packet_size ? wanted : event->packet_size;
 }
 
-static __always_inline void report(const struct hook_packet *packet, struct scratch *scratch,
-				   struct sonde_counters *counters)
+static __always_inline int events_wanted(void)
 {
-	struct sonde_packet_event *event = &scratch->event;
+	__u32 zero = 0, *on;
+
+	if (config.emit_events != SONDE_EMIT_SWITCHED)
+		return config.emit_events == SONDE_EMIT_ALWAYS;
+	on = bpf_map_lookup_elem(&sonde_switch, &zero);
+	return on && *on;
+}
+
+static __always_inline void report(const struct hook_packet *packet, struct sonde_counters *counters)
+{
+	struct sonde_packet_event *event = &packet->scratch->event;
 
 	if (!sonde_filter_matches(&filter, event)) {
 		counters->filtered++;
@@ -223,7 +235,7 @@ static __always_inline void report(const struct hook_packet *packet, struct scra
 	}
 	if (config.count_totals)
 		count_total(event, counters);
-	if (!config.emit_events) {
+	if (!events_wanted()) {
 		counters->counted_only++;
 		return;
 	}
@@ -232,23 +244,18 @@ static __always_inline void report(const struct hook_packet *packet, struct scra
 	event->header.type = SONDE_EVENT_PACKET;
 	event->captured_size = bytes_wanted(event);
 	if (config.transport == SONDE_TRANSPORT_PERF)
-		emit_perf(packet, scratch, counters);
+		emit_perf(packet, counters);
 	else
 		emit_ring(packet, event, counters);
 }
 
-/* `data` and `end`: the readable bytes. */
-static __always_inline void parse(const struct hook_packet *packet, void *data, void *end, int link,
-				  struct scratch *scratch)
+static __always_inline void start_event(struct scratch *scratch, __u32 ifindex, __u8 direction)
 {
-	struct sonde_bytes bytes = {.data = data, .end = end, .wire = packet->wire, .progress = &scratch->progress};
 	struct sonde_packet_event *event = &scratch->event;
 
 	__builtin_memset(event, 0, sizeof(*event));
-	event->header.ifindex = packet->ifindex;
-	event->direction = packet->direction;
-	event->segments = packet->segments;
-	sonde_parse(&bytes, link, packet->tag_tpid, packet->tag_tci, event);
+	event->header.ifindex = ifindex;
+	event->direction = direction;
 }
 
 SEC("sonde/xdp")
@@ -256,8 +263,8 @@ int sonde_xdp(struct xdp_md *ctx)
 {
 	struct sonde_counters *counters = sonde_counters();
 	struct scratch *scratch = get_scratch();
-	struct hook_packet packet = {
-		.context = ctx, .ifindex = ctx->ingress_ifindex, .direction = SONDE_DIRECTION_IN, .is_xdp = 1};
+	struct hook_packet packet = {.context = ctx, .scratch = scratch, .is_xdp = 1};
+	struct sonde_bytes bytes;
 
 	if (!counters || !scratch)
 		return config.pass_verdict;
@@ -266,38 +273,67 @@ int sonde_xdp(struct xdp_md *ctx)
 		counters->filtered++;
 		return config.pass_verdict;
 	}
-	packet.wire = bpf_xdp_get_buff_len(ctx);
-	parse(&packet, (void *)(long)ctx->data, (void *)(long)ctx->data_end, SONDE_LINK_ETHERNET, scratch);
-	report(&packet, scratch, counters);
+	start_event(scratch, ctx->ingress_ifindex, SONDE_DIRECTION_IN);
+	bytes.data = (void *)(long)ctx->data;
+	bytes.end = (void *)(long)ctx->data_end;
+	bytes.wire = bpf_xdp_get_buff_len(ctx);
+	bytes.progress = &scratch->progress;
+	scratch->progress.tag_tpid = 0;
+	sonde_parse(&bytes, SONDE_LINK_ETHERNET, &scratch->event);
+	report(&packet, counters);
 	return config.pass_verdict;
 }
 
+static __always_inline int parse_skb(struct __sk_buff *ctx, int direction, int link)
+{
+	struct scratch *scratch = get_scratch();
+	struct sonde_bytes bytes;
+
+	if (!scratch)
+		return 0;
+	start_event(scratch, ctx->ifindex, direction);
+	scratch->event.segments = ctx->gso_segs;
+	bytes.data = (void *)(long)ctx->data;
+	bytes.end = (void *)(long)ctx->data_end;
+	bytes.wire = ctx->len;
+	bytes.progress = &scratch->progress;
+	sonde_parse(&bytes, link, &scratch->event);
+	return scratch->event.status == SONDE_PARSE_SNAPPED;
+}
+
+/*
+ * Global functions: the verifier goes through them once, whoever calls them how often, so a program loads in a fraction
+ * of the time. They tell whether headers lie outside the readable bytes.
+ */
+__attribute__((noinline)) int parse_skb_ethernet(struct __sk_buff *ctx, int direction)
+{
+	return parse_skb(ctx, direction, SONDE_LINK_ETHERNET);
+}
+
+__attribute__((noinline)) int parse_skb_raw_ip(struct __sk_buff *ctx, int direction)
+{
+	return parse_skb(ctx, direction, SONDE_LINK_RAW_IP);
+}
+
 /* Headers may lie outside the linear part of an skb: pull them once and parse again. */
-static __always_inline void parse_skb(struct __sk_buff *ctx, const struct hook_packet *packet, int link,
-				      struct scratch *scratch)
+static __always_inline void parse_whole_skb(struct __sk_buff *ctx, int direction, int link)
 {
 	enum { PULL_SIZE = 256 };
-	int attempt;
+	int attempt, snapped;
 
 #pragma clang loop unroll(disable)
 	for (attempt = 0; attempt < 2; attempt++) {
-		parse(packet, (void *)(long)ctx->data, (void *)(long)ctx->data_end, link, scratch);
-		if (scratch->event.status != SONDE_PARSE_SNAPPED || attempt)
-			return;
-		if (bpf_skb_pull_data(ctx, packet->wire < PULL_SIZE ? packet->wire : PULL_SIZE))
+		snapped = link == SONDE_LINK_RAW_IP ? parse_skb_raw_ip(ctx, direction) : parse_skb_ethernet(ctx, direction);
+		if (!snapped || attempt || bpf_skb_pull_data(ctx, ctx->len < PULL_SIZE ? ctx->len : PULL_SIZE))
 			return;
 	}
 }
 
-static __always_inline void handle_skb(struct __sk_buff *ctx, __u8 direction, int link)
+static __always_inline void handle_skb(struct __sk_buff *ctx, int direction, int link)
 {
 	struct sonde_counters *counters = sonde_counters();
 	struct scratch *scratch = get_scratch();
-	struct hook_packet packet = {.context = ctx,
-				     .wire = ctx->len,
-				     .ifindex = ctx->ifindex,
-				     .segments = ctx->gso_segs,
-				     .direction = direction};
+	struct hook_packet packet = {.context = ctx, .scratch = scratch};
 
 	if (!counters || !scratch)
 		return;
@@ -306,12 +342,10 @@ static __always_inline void handle_skb(struct __sk_buff *ctx, __u8 direction, in
 		counters->filtered++;
 		return;
 	}
-	if (ctx->vlan_present) {
-		packet.tag_tpid = bpf_ntohs(ctx->vlan_proto);
-		packet.tag_tci = ctx->vlan_tci;
-	}
-	parse_skb(ctx, &packet, link, scratch);
-	report(&packet, scratch, counters);
+	scratch->progress.tag_tpid = ctx->vlan_present ? bpf_ntohs(ctx->vlan_proto) : 0;
+	scratch->progress.tag_tci = ctx->vlan_tci;
+	parse_whole_skb(ctx, direction, link);
+	report(&packet, counters);
 }
 
 /* TC_ACT_UNSPEC is also TCX_NEXT: the packet goes on to the next program as if this one were not there. */

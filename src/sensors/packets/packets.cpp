@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <optional>
 
-#include "sensors/packets/readers.hpp"
 
 namespace sonde::packets {
 namespace {
@@ -15,6 +14,20 @@ std::string list_names(const std::vector<kernel::InterfaceInfo>& interfaces) {
   std::string names;
   for (const auto& interface : interfaces) names += (names.empty() ? "" : ", ") + interface.name;
   return names;
+}
+
+// "any" may meet every kind of interface later.
+void choose_programs(const std::vector<kernel::InterfaceInfo>& interfaces, PacketsOptions& options) {
+  const bool any = has_any(options.interfaces);
+  const auto with = [&](LinkType type) {
+    return any || std::ranges::find(interfaces, type, &kernel::InterfaceInfo::link_type) != interfaces.end();
+  };
+  auto& program = options.program;
+  program.ethernet = with(LinkType::ethernet);
+  program.raw_ip = with(LinkType::raw_ip);
+  program.xdp = options.attach.xdp != XdpChoice::off && options.attach.receive;
+  program.ingress = options.attach.receive;
+  program.egress = options.attach.send;
 }
 
 struct DeviceLoss {
@@ -133,20 +146,14 @@ DeviceLoss PacketsSource::device_loss() const {
 }
 
 std::vector<LossStage> PacketsSource::loss() const {
-  const std::uint32_t element = 0;
-  const auto map = object_->map_fd("sonde_counts");
-  const auto counted = map ? kernel::sum_per_cpu<sonde_counters>(*map, &element) : Result<sonde_counters>();
-  const auto counts = counted ? *counted : sonde_counters{};
+  auto stages = loss_stages(*object_, reader_.get());
   const auto device = device_loss();
-  const auto offered = counts.emitted + counts.lost;
-  const auto read = reader_->delivered() + reader_->malformed();
-  std::string device_note;
+  std::string note;
   if (device.dropped > 0)
-    device_note = "rx_dropped grew by " + std::to_string(device.dropped) + ": by the driver, or behind our hook";
-  return {{"device", counts.taken + device.missed, counts.taken, 0, device.missed, device_note},
-          {"hook", counts.taken, offered, counts.filtered + counts.counted_only, 0, ""},
-          {"ring", offered, read, 0, counts.lost, counts.lost > 0 ? "the reader was slower than the packets" : ""},
-          {"decode", read, reader_->delivered(), 0, reader_->malformed(), ""}};
+    note = "rx_dropped grew by " + std::to_string(device.dropped) + ": by the driver, or behind our hook";
+  const auto taken = stages.front().taken;
+  stages.insert(stages.begin(), {"device", taken + device.missed, taken, 0, device.missed, std::move(note)});
+  return stages;
 }
 
 std::vector<std::string> PacketsSource::notices() const {
@@ -156,6 +163,21 @@ std::vector<std::string> PacketsSource::notices() const {
 }
 
 }  // namespace
+
+std::vector<LossStage> loss_stages(const kernel::Object& object, const Reader* reader) {
+  const std::uint32_t element = 0;
+  const auto map = object.map_fd("sonde_counts");
+  const auto counted = map ? kernel::sum_per_cpu<sonde_counters>(*map, &element) : Result<sonde_counters>();
+  const auto counts = counted ? *counted : sonde_counters{};
+  const auto offered = counts.emitted + counts.lost;
+  const auto delivered = reader == nullptr ? 0 : reader->delivered();
+  const auto malformed = reader == nullptr ? 0 : reader->malformed();
+  return {{"hook", counts.taken, offered, counts.filtered + counts.counted_only, 0,
+           counts.uncounted > 0 ? std::to_string(counts.uncounted) + " packets missing in the totals" : ""},
+          {"ring", offered, delivered + malformed, 0, counts.lost,
+           counts.lost > 0 ? "the reader was slower than the packets" : ""},
+          {"decode", delivered + malformed, delivered, 0, malformed, ""}};
+}
 
 Result<std::vector<kernel::InterfaceInfo>> select_interfaces(const std::vector<std::string>& names) {
   auto all = kernel::list_interfaces();
@@ -174,7 +196,7 @@ Result<std::vector<kernel::InterfaceInfo>> select_interfaces(const std::vector<s
 Result<std::unique_ptr<pipeline::Source>> open(PacketsOptions options) {
   auto selected = select_interfaces(options.interfaces);  // a wrong name is told before anything is loaded
   if (!selected) return std::unexpected(selected.error());
-  options.program.xdp = options.attach.xdp != XdpChoice::off;
+  choose_programs(*selected, options);
   options.program.wakeup_bytes =
       static_cast<std::uint32_t>(ring_bytes(options.program.rings, options.buffer_bytes) / 8);
   auto object = load_program(options.program);

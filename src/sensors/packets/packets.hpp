@@ -9,6 +9,7 @@
 #include "pipeline/source.hpp"
 #include "sensors/packets/attachment.hpp"
 #include "sensors/packets/program.hpp"
+#include "sensors/packets/readers.hpp"
 #include "sonde/result.hpp"
 
 namespace sonde::packets {
@@ -22,6 +23,9 @@ struct PacketsOptions {
 
 /// Loads and attaches. ErrorKind::usage: no such interface (the message lists those that exist).
 [[nodiscard]] Result<std::unique_ptr<pipeline::Source>> open(PacketsOptions options);
+
+/// "hook", "ring" and "decode" of a loaded object and its reader; no reader: statistics only.
+[[nodiscard]] std::vector<LossStage> loss_stages(const kernel::Object& object, const Reader* reader);
 
 /// The interfaces of these names, all of them for "any". ErrorKind::usage as above.
 [[nodiscard]] Result<std::vector<kernel::InterfaceInfo>> select_interfaces(const std::vector<std::string>& names);

@@ -70,21 +70,37 @@ Result<void> put_expression(kernel::Object& object, const filter::CompiledFilter
 
 std::span<const std::uint8_t> object_bytes() { return {sonde_packets_bpf_object, sonde_packets_bpf_object_end}; }
 
+bool is_packets_object(const kernel::Object& object) {
+  const auto programs = object.programs();
+  const auto has = [&](const char* name) {
+    return std::ranges::find(programs, name, &kernel::ProgramInfo::name) != programs.end();
+  };
+  return has("sonde_ingress") && has("sonde_egress") && object.has_map("sonde_totals") && object.has_map("sonde_counts");
+}
+
+Result<void> load_program(kernel::Object& object, const ProgramOptions& options) {
+  const bool ring = options.transport == SONDE_TRANSPORT_RING;
+  for (const auto& done :
+       {object.set_constant("config", make_config(options)), object.set_constant("filter", *options.filter.fields),
+        object.allow_fragments("sonde_xdp"), object.set_autoload("sonde_xdp", options.xdp && options.ethernet),
+        object.set_autoload("sonde_ingress", options.ingress && options.ethernet),
+        object.set_autoload("sonde_egress", options.egress && options.ethernet),
+        object.set_autoload("sonde_raw_in", options.ingress && options.raw_ip),
+        object.set_autoload("sonde_raw_out", options.egress && options.raw_ip),
+        object.set_autocreate(ring ? "sonde_perf" : "sonde_rings", false)}) {
+    if (!done) return done;
+  }
+  if (options.filter.has_expression) {
+    auto put = put_expression(object, options.filter);
+    if (!put) return put;
+  }
+  return object.load();
+}
+
 Result<kernel::Object> load_program(const ProgramOptions& options) {
   auto object = kernel::Object::open(object_bytes(), "sonde_packets");
   if (!object) return object;
-  const bool ring = options.transport == SONDE_TRANSPORT_RING;
-  for (const auto& done :
-       {object->set_constant("config", make_config(options)), object->set_constant("filter", *options.filter.fields),
-        object->set_autoload("sonde_xdp", options.xdp), object->allow_fragments("sonde_xdp"),
-        object->set_autocreate(ring ? "sonde_perf" : "sonde_rings", false)}) {
-    if (!done) return std::unexpected(done.error());
-  }
-  if (options.filter.has_expression) {
-    auto put = put_expression(*object, options.filter);
-    if (!put) return std::unexpected(put.error());
-  }
-  auto loaded = object->load();
+  auto loaded = load_program(*object, options);
   if (!loaded) return std::unexpected(loaded.error());
   return object;
 }

@@ -13,8 +13,13 @@ namespace sonde::packets {
 /// What the programs do; the constants of sonde_packets_config follow from it.
 struct ProgramOptions {
   filter::CompiledFilter filter;
-  bool xdp = false;           ///< load the XDP program too (Linux 5.18: bpf_xdp_load_bytes)
-  bool emit_events = true;    ///< false: statistics only
+  // Which programs are loaded: the verifier takes tens of milliseconds for each.
+  bool xdp = false;       ///< received by XDP (Linux 5.18: bpf_xdp_load_bytes)
+  bool ingress = true;    ///< received by tc
+  bool egress = true;     ///< sent
+  bool ethernet = true;   ///< interfaces with Ethernet headers
+  bool raw_ip = false;    ///< interfaces with bare IP
+  sonde_emit emit_events = SONDE_EMIT_ALWAYS;
   bool count_totals = false;  ///< keep the totals map
   bool capture_bytes = false;
   std::uint32_t snaplen = 0;  ///< with capture_bytes: bytes a packet; 0: its headers
@@ -29,5 +34,11 @@ struct ProgramOptions {
 
 /// Opens, sets the constants, puts the expression in and loads. The rings are not there yet: add them to "sonde_rings".
 [[nodiscard]] Result<kernel::Object> load_program(const ProgramOptions& options);
+
+/// The same with an opened object that was built from another version of the programs.
+[[nodiscard]] Result<void> load_program(kernel::Object& object, const ProgramOptions& options);
+
+/// Is it one that load_program() can adjust?
+[[nodiscard]] bool is_packets_object(const kernel::Object& object);
 
 }  // namespace sonde::packets

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "doctor/private_network.hpp"
+
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "doctor/veth.hpp"
+
+namespace sonde::doctor {
+namespace {
+
+constexpr const char* sender_name = "sonde0";
+constexpr const char* veth_receiver_name = "sonde1";
+constexpr std::uint32_t sender_address = 0xc0000201;  // 192.0.2.1 (RFC 5737); its class makes it a /24
+constexpr std::uint32_t broadcast = 0xc00002ff;
+
+ifreq request_for(const char* interface) {
+  ifreq request{};
+  std::strncpy(request.ifr_name, interface, IFNAMSIZ - 1);
+  return request;
+}
+
+Result<void> set_up(int socket, const char* interface) {
+  auto request = request_for(interface);
+  request.ifr_flags = IFF_UP;
+  if (::ioctl(socket, SIOCSIFFLAGS, &request) == 0) return {};
+  return fail_errno(std::string("cannot set up ") + interface + " in the private network namespace");
+}
+
+Result<void> set_address(int socket, const char* interface, std::uint32_t address) {
+  auto request = request_for(interface);
+  auto& place = reinterpret_cast<sockaddr_in&>(request.ifr_addr);
+  place.sin_family = AF_INET;
+  place.sin_addr.s_addr = htonl(address);
+  if (::ioctl(socket, SIOCSIFADDR, &request) == 0) return {};
+  return fail_errno("cannot set an address in the private network namespace");
+}
+
+Result<void> connect_pair(int socket) {
+  for (const auto* name : {sender_name, veth_receiver_name}) {
+    auto up = set_up(socket, name);
+    if (!up) return up;
+  }
+  return set_address(socket, sender_name, sender_address);
+}
+
+}  // namespace
+
+Result<PrivateNetwork> PrivateNetwork::enter() {
+  if (::unshare(CLONE_NEWNET) != 0) return fail_errno("cannot make a network namespace");
+  PrivateNetwork network;
+  network.socket_.reset(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!network.socket_) return fail_errno("cannot open a UDP socket");
+  const int socket = network.socket_.get();
+  const int on = 1;
+  ::setsockopt(socket, SOL_SOCKET, SO_BROADCAST, &on, sizeof(on));
+  auto up = set_up(socket, "lo");
+  if (!up) return std::unexpected(up.error());
+  const auto pair = create_veth(sender_name, veth_receiver_name);
+  if (!pair) network.missing_veth_ = pair.error().text();
+  if (pair) up = connect_pair(socket);
+  if (!up) return std::unexpected(up.error());
+  network.receiver_name_ = pair ? veth_receiver_name : "lo";
+  network.sender_ = ::if_nametoindex(pair ? sender_name : "lo");
+  network.receiver_ = ::if_nametoindex(network.receiver_name_.c_str());
+  network.destination_ = pair ? broadcast : INADDR_LOOPBACK;
+  return network;
+}
+
+Result<void> PrivateNetwork::send(std::uint16_t port) const {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(destination_);
+  constexpr char text[] = "sonde doctor";
+  const auto sent = ::sendto(socket_.get(), text, sizeof(text), 0, reinterpret_cast<const sockaddr*>(&address),
+                             sizeof(address));
+  // Nobody listens on loopback: the ICMP answer to the datagram before comes back as this error.
+  if (sent < 0 && errno != ECONNREFUSED) return fail_errno("cannot send in the private network namespace");
+  return {};
+}
+
+}  // namespace sonde::doctor
