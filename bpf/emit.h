@@ -3,7 +3,8 @@
  * The one way out of a sensor: reserve, stamp, count what did not fit. No sensor calls a ring itself.
  *
  * Wake-ups are batched. A wake-up an event costs two thirds of the rate, so records go in without one
- * (BPF_RB_NO_WAKEUP) and the reader polls; only when a ring fills past wakeup_bytes it is woken, once a crossing.
+ * (BPF_RB_NO_WAKEUP) and the reader polls. Every 32nd record a CPU looks at how full the ring is, and wakes the reader
+ * when wakeup_bytes wait.
  */
 #ifndef SONDE_BPF_EMIT_H
 #define SONDE_BPF_EMIT_H
@@ -14,8 +15,7 @@
 
 enum {
 	SONDE_MAX_RINGS = 256,
-	/* Two CPUs may pass the mark together and both miss the exact crossing: the wake-up window is this wide. */
-	SONDE_WAKEUP_WINDOW = 16384,
+	SONDE_WAKEUP_CHECK_MASK = 31,
 };
 
 struct sonde_ring {
@@ -58,11 +58,11 @@ static __always_inline void *sonde_select_ring(__u32 ring_mask)
 	return bpf_map_lookup_elem(&sonde_rings, &index);
 }
 
-static __always_inline __u64 sonde_wakeup_flag(void *ring, __u32 wakeup_bytes)
+static __always_inline __u64 sonde_wakeup_flag(void *ring, __u32 wakeup_bytes, __u64 emitted)
 {
-	__u64 waiting = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);
-
-	return waiting - wakeup_bytes < SONDE_WAKEUP_WINDOW ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+	if (emitted & SONDE_WAKEUP_CHECK_MASK)
+		return BPF_RB_NO_WAKEUP;
+	return bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) >= wakeup_bytes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 
 /* `size` must be a constant for the verifier. 0: no room, counted. The caller fills every byte. */
@@ -77,8 +77,9 @@ static __always_inline void *sonde_reserve(void *ring, __u64 size, struct sonde_
 
 static __always_inline void sonde_submit(void *ring, void *record, __u32 wakeup_bytes, struct sonde_counters *counters)
 {
-	counters->emitted++;
-	bpf_ringbuf_submit(record, sonde_wakeup_flag(ring, wakeup_bytes));
+	__u64 emitted = counters->emitted++;
+
+	bpf_ringbuf_submit(record, sonde_wakeup_flag(ring, wakeup_bytes, emitted));
 }
 
 /* `appended` bytes of the packet of `context` follow the record (perf only). */

@@ -10,7 +10,8 @@ namespace sonde::cli {
 namespace {
 
 constexpr const char* footer =
-    "Everything is tried, nothing is concluded from a version: programs are loaded, and hooks are attached in a network\n"
+    "Everything is tried, nothing is concluded from a version: programs are loaded, and hooks are attached in a "
+    "network\n"
     "namespace of their own until a packet has come through. Nothing is left behind.\n"
     "Exit status: 0 `sonde capture` can show live packets, by eBPF or by AF_PACKET; 3 it cannot.";
 

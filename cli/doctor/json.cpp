@@ -9,8 +9,9 @@ namespace {
 using nlohmann::ordered_json;
 
 ordered_json feature_json(const DoctorFeature& feature) {
-  return {{"group", feature.group},   {"name", feature.name},     {"purpose", feature.purpose},
-          {"answer", answer_name(feature.answer)}, {"hook", feature.hook}, {"reason", feature.reason},
+  return {{"group", feature.group},     {"name", feature.name},
+          {"purpose", feature.purpose}, {"answer", answer_name(feature.answer)},
+          {"hook", feature.hook},       {"reason", feature.reason},
           {"advice", feature.advice}};
 }
 

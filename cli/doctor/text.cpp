@@ -31,8 +31,8 @@ std::string without_trailing_blanks(std::string line) {
 }
 
 std::string feature_line(const DoctorFeature& feature, std::size_t name_width, bool colour) {
-  auto line = fmt::format("  {:<{}}  {}  {}", feature.name, name_width, answer_cell(feature.answer, colour),
-                          feature.purpose);
+  auto line =
+      fmt::format("  {:<{}}  {}  {}", feature.name, name_width, answer_cell(feature.answer, colour), feature.purpose);
   if (!feature.hook.empty()) line += fmt::format(" [{}]", feature.hook);
   line += '\n';
   if (feature.answer == Answer::yes) return line;
@@ -58,8 +58,9 @@ std::string or_dash(const std::string& word) { return word.empty() ? "-" : word;
 std::string interfaces_text(const DoctorReport& report, bool colour) {
   std::size_t width = 4;
   for (const auto& interface : report.interfaces) width = std::max(width, interface.name.size());
-  auto text = fmt::format("\ninterfaces (nothing was attached to them)\n  {:<{}}  {:<5}  {:<9}  {:<11}  {:<10}  {:<10}  {}\n",
-                          "name", width, "state", "link", "native XDP", "received", "sent", "note");
+  auto text =
+      fmt::format("\ninterfaces (nothing was attached to them)\n  {:<{}}  {:<5}  {:<9}  {:<11}  {:<10}  {:<10}  {}\n",
+                  "name", width, "state", "link", "native XDP", "received", "sent", "note");
   for (const auto& interface : report.interfaces)
     text += without_trailing_blanks(fmt::format("  {:<{}}  {:<5}  {:<9}  {}  {:<10}  {:<10}  {}", interface.name, width,
                                                 interface.up ? "up" : "down", interface.link,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sonde/capture.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
 
@@ -35,6 +37,8 @@ Result<std::vector<ChosenOutput>> choose_outputs(const CaptureOptions& options) 
   if (!format) return std::unexpected(format.error());
   if (options.print && options.write_file == "-")
     return fail(ErrorKind::usage, "-w '-': standard output carries the packets of -o already; expected a file or --quiet");
+  if (options.write_file == "-" && ::isatty(STDOUT_FILENO) == 1)
+    return fail(ErrorKind::usage, "-w '-': standard output is a terminal; expected a pipe or a file");
   if (options.print) chosen.push_back({*output, "-"});
   if (!options.write_file.empty()) chosen.push_back({*format, options.write_file});
   return chosen;

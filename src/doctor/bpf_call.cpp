@@ -44,11 +44,13 @@ constexpr bpf_insn leave = instruction(BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
 constexpr std::array pass = {instruction(move_number, BPF_REG_0, 0, 0, 2), leave};
 
 // bpf_probe_read_kernel(fp - 8, 8, 0): a read of address 0 fails and does no harm. The program never runs.
-constexpr std::array kernel_read = {
-    instruction(move_register, BPF_REG_1, BPF_REG_10, 0, 0), instruction(add_number, BPF_REG_1, 0, 0, -8),
-    instruction(move_number, BPF_REG_2, 0, 0, 8),            instruction(move_number, BPF_REG_3, 0, 0, 0),
-    instruction(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_probe_read_kernel),
-    instruction(move_number, BPF_REG_0, 0, 0, 0),            leave};
+constexpr std::array kernel_read = {instruction(move_register, BPF_REG_1, BPF_REG_10, 0, 0),
+                                    instruction(add_number, BPF_REG_1, 0, 0, -8),
+                                    instruction(move_number, BPF_REG_2, 0, 0, 8),
+                                    instruction(move_number, BPF_REG_3, 0, 0, 0),
+                                    instruction(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_probe_read_kernel),
+                                    instruction(move_number, BPF_REG_0, 0, 0, 0),
+                                    leave};
 
 }  // namespace
 

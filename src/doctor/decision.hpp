@@ -8,8 +8,8 @@
 
 namespace sonde::doctor {
 
-/// The hook of "ingress" or "egress": "tcx", else "clsact"; "unknown" where neither worked and one was not tried; "" where
-/// neither is to be had.
+/// The hook of "ingress" or "egress": "tcx", else "clsact"; "unknown" where neither worked and one was not tried; ""
+/// where neither is to be had.
 [[nodiscard]] std::string hook_for(const Findings& findings, const std::string& direction);
 
 /// From tc-programs, ring-buffer and the hooks. Without the ring buffer it is no: that is the default transport.

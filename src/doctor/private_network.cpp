@@ -79,8 +79,8 @@ Result<void> PrivateNetwork::send(std::uint16_t port) const {
   address.sin_port = htons(port);
   address.sin_addr.s_addr = htonl(destination_);
   constexpr char text[] = "sonde doctor";
-  const auto sent = ::sendto(socket_.get(), text, sizeof(text), 0, reinterpret_cast<const sockaddr*>(&address),
-                             sizeof(address));
+  const auto sent =
+      ::sendto(socket_.get(), text, sizeof(text), 0, reinterpret_cast<const sockaddr*>(&address), sizeof(address));
   // Nobody listens on loopback: the ICMP answer to the datagram before comes back as this error.
   if (sent < 0 && errno != ECONNREFUSED) return fail_errno("cannot send in the private network namespace");
   return {};

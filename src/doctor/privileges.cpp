@@ -14,8 +14,6 @@
 namespace sonde::doctor {
 namespace {
 
-constexpr const char* become_root = "run as root";
-
 struct CapabilityName {
   int number;
   const char* name;
@@ -32,9 +30,14 @@ const char* name_of(int capability) {
   return "a capability";
 }
 
-bool holds(const Privileges& privileges, int capability) {
-  return (privileges.effective >> capability & 1U) != 0;
+// What gives the process the capability: root may lack it too, in a container.
+std::string how_to_get(const Privileges& privileges, const std::string& name) {
+  if (!privileges.initial_user_namespace) return "run as root outside the user namespace";
+  const std::string by = name + " (systemd: AmbientCapabilities=" + name + "; containers: --cap-add)";
+  return privileges.user == 0 ? "add " + by : "run as root, or with " + by;
 }
+
+bool holds(const Privileges& privileges, int capability) { return (privileges.effective >> capability & 1U) != 0; }
 
 // "         0          0 4294967295": ids are mapped to themselves.
 bool is_identity(std::string_view uid_map) {
@@ -74,22 +77,22 @@ std::string describe(const Privileges& privileges) {
 }
 
 Finding capability(const Privileges& privileges, int capability) {
+  const std::string name = name_of(capability);
   if (!privileges.initial_user_namespace && holds(privileges, capability))
-    return cannot_tell("held in a user namespace, which BPF does not count and networking only where it owns the "
-                       "network namespace",
-                       "run as root outside the user namespace");
+    return cannot_tell(
+        "held in a user namespace, which BPF does not count and networking only where it owns the "
+        "network namespace",
+        how_to_get(privileges, name));
   if (holds(privileges, capability)) return yes();
   if (privileges.has(capability)) return yes("by CAP_SYS_ADMIN");
-  const std::string name = name_of(capability);
-  const std::string how = ", or with " + name + " (systemd: AmbientCapabilities=" + name + "; containers: --cap-add)";
-  return no("not in the effective set of " + describe(privileges), become_root + how);
+  return no("not in the effective set of " + describe(privileges), how_to_get(privileges, name));
 }
 
 Finding failure(const Error& error, const Privileges& privileges, int capability, std::string advice) {
   const std::string reason = Error{error.kind, error.code, error.message, {}}.text();
   if (error.code != EPERM && error.code != EACCES) return no(reason, std::move(advice));
   if (!privileges.has(capability))
-    return cannot_tell(reason + ": needs " + name_of(capability), become_root + std::string(", who can try it"));
+    return cannot_tell(reason + ": needs " + name_of(capability), how_to_get(privileges, name_of(capability)));
   return no(reason + ", although " + name_of(capability) + " is held",
             "a seccomp profile, a security module or a container forbids it: allow it there");
 }

@@ -16,7 +16,8 @@ namespace sonde::doctor {
 namespace {
 
 constexpr std::size_t small_ring = 64 * 1024;
-constexpr const char* ring_advice = "needs Linux 5.8 with CONFIG_BPF_SYSCALL; sonde capture --transport perf serves before";
+constexpr const char* ring_advice =
+    "needs Linux 5.8 with CONFIG_BPF_SYSCALL; sonde capture --transport perf serves before";
 
 Result<void> open_ring(std::size_t bytes) {
   const auto map = kernel::create_ring("sonde_doctor", bytes);
@@ -42,7 +43,8 @@ std::string memlock_limit() {
 Finding try_default_buffer(const Privileges& privileges, const Finding& ring) {
   Finding finding;
   const auto opened = open_ring(packets::PacketsOptions{}.buffer_bytes);
-  if (opened) finding = yes();
+  if (opened)
+    finding = yes();
   else if (ring.answer == Answer::yes)
     finding = no(opened.error().text(), "raise the limit (ulimit -l unlimited) or use a smaller --buffer");
   else
@@ -78,7 +80,8 @@ Finding keep(Result<kernel::Object> loaded, std::optional<kernel::Object>& place
   return yes();
 }
 
-constexpr const char* tc_advice = "needs CONFIG_NET_CLS_ACT and CONFIG_BPF_SYSCALL; sonde capture takes AF_PACKET instead";
+constexpr const char* tc_advice =
+    "needs CONFIG_NET_CLS_ACT and CONFIG_BPF_SYSCALL; sonde capture takes AF_PACKET instead";
 constexpr const char* xdp_advice = "needs Linux 5.18; --xdp-mode off, the default, does without";
 
 void load_ring_programs(Programs& programs, const Privileges& privileges) {

@@ -108,7 +108,8 @@ Finding try_xdp(Scene& scene, const Hook& hook, const char* advice) {
 }
 
 constexpr const char* tcx_advice = "needs Linux 6.6 with CONFIG_NET_XGRESS; clsact takes over";
-constexpr const char* clsact_advice = "needs CONFIG_NET_SCH_INGRESS and CONFIG_NET_CLS_BPF (modules sch_ingress, cls_bpf)";
+constexpr const char* clsact_advice =
+    "needs CONFIG_NET_SCH_INGRESS and CONFIG_NET_CLS_BPF (modules sch_ingress, cls_bpf)";
 constexpr const char* xdp_advice = "--xdp-mode off, the default, does without";
 
 Finding try_native_xdp(Scene& scene) {
@@ -143,7 +144,8 @@ Finding try_filter(Scene& scene) {
   pipeline::PacketBatch batch;
   for (int attempt = 0; attempt < attempts; ++attempt) {
     for (const auto port : {other, filtered_port})
-      if (auto sent = scene.network.send(port); !sent) return failure(sent.error(), scene.privileges, CAP_NET_ADMIN, "");
+      if (auto sent = scene.network.send(port); !sent)
+        return failure(sent.error(), scene.privileges, CAP_NET_ADMIN, "");
     if (auto read = (*reader)->read(batch, read_wait); !read) return no(read.error().text());
     for (const auto& packet : batch.view())
       if (!is_packet(packet, filtered_port)) return no("a packet that does not match came through", "report this");

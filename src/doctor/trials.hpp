@@ -9,8 +9,8 @@ namespace sonde::doctor {
 /// Moves the calling thread into a network namespace of its own, for good.
 [[nodiscard]] Findings run_trials(const Programs& programs, const Privileges& privileges);
 
-/// As run_trials(), in a child process. It is killed after some seconds; then, and where there can be no namespace, every
-/// trial is "cannot tell".
+/// As run_trials(), in a child process. It is killed after some seconds; then, and where there can be no namespace,
+/// every trial is "cannot tell".
 [[nodiscard]] Findings run_trials_in_child(const Programs& programs, const Privileges& privileges);
 
 /// Every trial with this finding.

@@ -9,8 +9,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// How long a read may wait: the time within which a stop is noticed and buffered output becomes visible.
+// How long a read may wait, which is how soon a stop is noticed.
 constexpr std::chrono::milliseconds read_timeout{20};
+// How long output may stay in a sink's buffer while the source has more than it can hand over.
+constexpr std::chrono::milliseconds flush_interval{20};
 
 class Run {
  public:
@@ -45,8 +47,17 @@ class Run {
     const auto packets = batch_->view();
     if (!packets.empty()) take(packets);
     if (!read) keep_first_error(read);
-    else if (packets.empty()) for_each_sink([](Sink& sink) { return sink.flush(); });
+    flush_when_due(packets.size() < PacketBatch::capacity);
     return read.has_value();
+  }
+
+  void flush_when_due(bool drained) {
+    if (!unflushed_) return;
+    const auto now = Clock::now();
+    if (!drained && now - flushed_at_ < flush_interval) return;
+    for_each_sink([](Sink& sink) { return sink.flush(); });
+    flushed_at_ = now;
+    unflushed_ = false;
   }
 
   [[nodiscard]] std::chrono::milliseconds timeout() const {
@@ -61,8 +72,9 @@ class Run {
     output_ += wanted;
     const auto chosen = packets.first(wanted);
     for (const auto& packet : chosen) add_to_totals(*packet.event);
-    if (!chosen.empty())
-      for_each_sink([&](Sink& sink) { return sink.write(chosen, source_.interfaces()); });
+    if (chosen.empty()) return;
+    for_each_sink([&](Sink& sink) { return sink.write(chosen, source_.interfaces()); });
+    unflushed_ = true;
   }
 
   void add_to_totals(const sonde_packet_event& event) {
@@ -118,6 +130,8 @@ class Run {
   Outcome outcome_;
   std::uint64_t taken_ = 0;   ///< packets read from the source
   std::uint64_t output_ = 0;  ///< of these, within the count
+  Clock::time_point flushed_at_ = start_;
+  bool unflushed_ = false;
   bool stopping_ = false;
   bool sinks_failed_ = false;
   bool pipe_closed_ = false;

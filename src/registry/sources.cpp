@@ -125,10 +125,16 @@ Result<OpenedSource> open_entry(const SourceEntry& entry, const SourceRequest& r
   return OpenedSource{std::move(*source), std::string("source ") + entry.name + std::move(reason)};
 }
 
+std::unexpected<Error> no_single_source(const CaptureOptions& options) {
+  std::string words;
+  for (const auto option : given_options(options)) words += (words.empty() ? "" : ", ") + std::string(option);
+  return fail(ErrorKind::usage, words + ": no source has all of these options");
+}
+
 // A wrong word stays wrong with the next source; only a kernel that cannot leads on.
 Result<OpenedSource> open_first(const SourceRequest& request) {
   std::string reasons;
-  Error last{ErrorKind::usage, 0, "the options given belong to no single source", {}};
+  Error last;
   for (const auto& entry : table) {
     if (!entry.is_default(request.options)) continue;
     auto opened = open_entry(entry, request, reasons.empty() ? "" : ", because " + reasons);
@@ -136,7 +142,8 @@ Result<OpenedSource> open_first(const SourceRequest& request) {
     reasons += (reasons.empty() ? "" : "; ") + std::string(entry.name) + ": " + opened.error().text();
     last = opened.error();
   }
-  return std::unexpected(last);
+  if (reasons.empty()) return no_single_source(request.options);
+  return fail(last.kind, "no source can be opened: " + reasons, "`sonde doctor` tells what is missing");
 }
 
 }  // namespace

@@ -70,8 +70,12 @@ Result<Step> CaptureReader::convert(user_space::RawPacket& packet) {
     record_.ifindex = *ifindex;
   }
   link_->convert(record_);
-  packet = {.bytes = record_.bytes, .wire_size = record_.wire_size, .wall_ns = record_.wall_ns,
-            .ifindex = record_.ifindex, .link = link_->link, .direction = record_.direction};
+  packet = {.bytes = record_.bytes,
+            .wire_size = record_.wire_size,
+            .wall_ns = record_.wall_ns,
+            .ifindex = record_.ifindex,
+            .link = link_->link,
+            .direction = record_.direction};
   return Step::packet;
 }
 

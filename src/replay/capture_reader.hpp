@@ -39,7 +39,7 @@ class CaptureReader {
   InputBuffer input_;
   Interfaces interfaces_;
   std::variant<std::monostate, PcapReader, PcapngReader> format_;
-  const LinkConversion* link_ = nullptr;                              // of the packet before
+  const LinkConversion* link_ = nullptr;                               // of the packet before
   std::unordered_map<std::uint32_t, std::uint32_t> cooked_ifindexes_;  // LINUX_SLL2's number -> ours
   Record record_;
 };

@@ -79,8 +79,8 @@ Result<bool> FileSource::more(bool batch_is_empty, Clock::time_point deadline) {
 
 void FileSource::take(pipeline::PacketBatch& batch) {
   ++read_;
-  const bool passed =
-      user_space::finish_packet(raw_, options_.filter, options_.snaplen, events_[batch.size], batch.packets[batch.size]);
+  const bool passed = user_space::finish_packet(raw_, options_.filter, options_.snaplen, events_[batch.size],
+                                                batch.packets[batch.size]);
   if (passed) ++batch.size;
 }
 

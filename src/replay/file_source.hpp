@@ -24,13 +24,13 @@ struct FileOptions {
 /// brought into Ethernet or bare IP (replay/link_types.hpp says how); another one is an error at its first packet that
 /// names it.
 ///
-/// Time is the file's; a pcapng Simple Packet Block has none and gets 0. A packet whose direction the file does not state
-/// counts as received (SONDE_DIRECTION_IN). Interface numbers are ours, from 1 on; one that the file does not name is
-/// called "unknown", or "if<N>" where packets carry the interface number N (LINUX_SLL2).
+/// Time is the file's; a pcapng Simple Packet Block has none and gets 0. A packet whose direction the file does not
+/// state counts as received (SONDE_DIRECTION_IN). Interface numbers are ours, from 1 on; one that the file does not
+/// name is called "unknown", or "if<N>" where packets carry the interface number N (LINUX_SLL2).
 ///
 /// Damage: the packets before it are delivered, then read() fails once with the byte offset and what was wrong, and the
-/// source is finished. The packet that was cut counts as taken and lost in the stage "file"; what lies behind the damage
-/// cannot be counted, and the stage's note says so.
+/// source is finished. The packet that was cut counts as taken and lost in the stage "file"; what lies behind the
+/// damage cannot be counted, and the stage's note says so.
 [[nodiscard]] Result<std::unique_ptr<pipeline::Source>> open_file(const std::string& path, FileOptions options);
 
 }  // namespace sonde::replay

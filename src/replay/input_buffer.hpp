@@ -18,9 +18,9 @@ class InputBuffer {
  public:
   /// What the reader waits for, and what it means if the file ends before.
   struct Need {
-    std::size_t size = 0;     ///< bytes at offset()
-    const char* what = "";    ///< "packet record", for the message
-    bool may_end = false;     ///< the file may end here, between two records
+    std::size_t size = 0;   ///< bytes at offset()
+    const char* what = "";  ///< "packet record", for the message
+    bool may_end = false;   ///< the file may end here, between two records
   };
 
   explicit InputBuffer(Fd fd);

@@ -14,9 +14,9 @@ namespace sonde::replay {
 namespace {
 
 constexpr std::uint32_t ethernet_size = 14;
-constexpr std::uint16_t cooked_outgoing = 4;      // LINUX_SLL_OUTGOING
-constexpr std::uint16_t cooked_802_3 = 1;         // LINUX_SLL_P_802_3: Novell frame without LLC
-constexpr std::uint16_t cooked_802_2 = 4;         // LINUX_SLL_P_802_2: LLC follows
+constexpr std::uint16_t cooked_outgoing = 4;  // LINUX_SLL_OUTGOING
+constexpr std::uint16_t cooked_802_3 = 1;     // LINUX_SLL_P_802_3: Novell frame without LLC
+constexpr std::uint16_t cooked_802_2 = 4;     // LINUX_SLL_P_802_2: LLC follows
 constexpr std::uint32_t max_802_3_length = 1500;
 
 void keep(Record&) {}

@@ -48,8 +48,8 @@ Result<Step> PcapReader::next(InputBuffer& input, Record& record) {
   const std::uint8_t* header = input.bytes().data();
   const std::uint32_t captured = order_.u32(header + 8);
   if (captured > max_packet_size) {
-    return damage(input, fmt::format("packet record of {} captured bytes, at most {} are possible", captured,
-                                     max_packet_size));
+    return damage(
+        input, fmt::format("packet record of {} captured bytes, at most {} are possible", captured, max_packet_size));
   }
   if (!input.require(record_header_size + captured, "packet record")) return Step::more;
   header = input.bytes().data();

@@ -14,13 +14,13 @@ inline constexpr std::uint32_t max_packet_size = 262'144;
 
 /// One packet record of a file.
 struct Record {
-  std::span<std::uint8_t> bytes;   ///< in the input buffer
-  std::uint32_t wire_size = 0;     ///< at least bytes.size(), also where the file says less
+  std::span<std::uint8_t> bytes;  ///< in the input buffer
+  std::uint32_t wire_size = 0;    ///< at least bytes.size(), also where the file says less
   std::int64_t wall_ns = 0;
-  std::uint32_t ifindex = 0;       ///< in the interface table
-  std::uint32_t link_number = 0;   ///< LINKTYPE_ of the bytes
+  std::uint32_t ifindex = 0;      ///< in the interface table
+  std::uint32_t link_number = 0;  ///< LINKTYPE_ of the bytes
   std::uint8_t direction = SONDE_DIRECTION_IN;
-  bool begun = false;              ///< a packet's record starts here, even if it turns out to be damaged
+  bool begun = false;  ///< a packet's record starts here, even if it turns out to be damaged
 };
 
 enum class Step {

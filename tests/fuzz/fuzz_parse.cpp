@@ -35,7 +35,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::span packet(data + prefix, size - prefix);
   const auto wire_size = static_cast<std::uint32_t>(packet.size()) + (data[1] << 8 | data[2]);
   sonde::OffloadedTag tag;
-  if (tagged) tag = {static_cast<std::uint16_t>(data[3] << 8 | data[4]), static_cast<std::uint16_t>(data[5] << 8 | data[6])};
+  if (tagged)
+    tag = {static_cast<std::uint16_t>(data[3] << 8 | data[4]), static_cast<std::uint16_t>(data[5] << 8 | data[6])};
   sonde_packet_event event{};
   sonde::parse_packet(packet, wire_size, raw_ip ? sonde::LinkType::raw_ip : sonde::LinkType::ethernet, tag, event);
   check_event(event, wire_size + (tag.tpid != 0 ? 4 : 0));

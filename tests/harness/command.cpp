@@ -53,8 +53,6 @@ TemporaryFile::~TemporaryFile() {
   std::filesystem::remove(path_, ignored);
 }
 
-void TemporaryFile::write(const std::string& content) const {
-  std::ofstream(path_, std::ios::binary) << content;
-}
+void TemporaryFile::write(const std::string& content) const { std::ofstream(path_, std::ios::binary) << content; }
 
 }  // namespace sonde::test

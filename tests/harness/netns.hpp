@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Network namespaces for tests. They have no name and live by file descriptors of the test process only, so that nothing
-// is left behind however the test ends.
+// Network namespaces for tests. They have no name and live by file descriptors of the test process only, so that
+// nothing is left behind however the test ends.
 #pragma once
 #include <cstdint>
 #include <functional>

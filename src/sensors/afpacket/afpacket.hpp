@@ -13,17 +13,17 @@
 namespace sonde::afpacket {
 
 struct AfPacketOptions {
-  std::vector<std::string> interfaces;      ///< names; "any": all of them, also those that appear later
-  filter::CompiledFilter filter;            ///< as filter::compile() made it
-  std::uint32_t snaplen = 0;                ///< bytes of a packet to keep; 0: the headers
-  bool promiscuous = true;                  ///< of the named interfaces; "any" never changes an interface
-  unsigned workers = 1;                     ///< threads among which the flows of each interface are spread, 1 to 64
-  std::uint64_t ring_bytes = 32U << 20;     ///< of all rings together; each gets at least 1 MiB
-  std::uint32_t retire_milliseconds = 20;   ///< a packet waits at most about this long for its block to fill
+  std::vector<std::string> interfaces;     ///< names; "any": all of them, also those that appear later
+  filter::CompiledFilter filter;           ///< as filter::compile() made it
+  std::uint32_t snaplen = 0;               ///< bytes of a packet to keep; 0: the headers
+  bool promiscuous = true;                 ///< of the named interfaces; "any" never changes an interface
+  unsigned workers = 1;                    ///< threads among which the flows of each interface are spread, 1 to 64
+  std::uint64_t ring_bytes = 32U << 20;    ///< of all rings together; each gets at least 1 MiB
+  std::uint32_t retire_milliseconds = 20;  ///< a packet waits at most about this long for its block to fill
 };
 
-/// Opens the sockets; packets are taken from here on. Needs CAP_NET_RAW (else ErrorKind::unsupported). An interface that
-/// does not exist is ErrorKind::usage with the list of those that do. Interfaces are those of the calling thread's
+/// Opens the sockets; packets are taken from here on. Needs CAP_NET_RAW (else ErrorKind::unsupported). An interface
+/// that does not exist is ErrorKind::usage with the list of those that do. Interfaces are those of the calling thread's
 /// network namespace.
 ///
 /// Packets: TPACKET_V3 rings with the kernel's wall time; whole packets are seen by the filter. A VLAN tag that the

@@ -14,9 +14,9 @@ namespace sonde::afpacket {
 struct Chunk {
   pipeline::PacketBatch batch;
   std::array<sonde_packet_event, pipeline::PacketBatch::capacity> events;
-  std::uint64_t walked = 0;                ///< packets that were looked at to fill the batch
+  std::uint64_t walked = 0;  ///< packets that were looked at to fill the batch
   Ring* ring = nullptr;
-  tpacket_block_desc* last_of = nullptr;   ///< the block, if its last packet is in here; released with the chunk
+  tpacket_block_desc* last_of = nullptr;  ///< the block, if its last packet is in here; released with the chunk
 
   /// The packets are not needed any more.
   void clear() {

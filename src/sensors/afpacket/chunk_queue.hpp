@@ -13,8 +13,8 @@
 
 namespace sonde::afpacket {
 
-/// A fixed number of chunks that go round between workers and reader. When the reader holds them up, workers wait for an
-/// empty one, and the packets stay in the rings.
+/// A fixed number of chunks that go round between workers and reader. When the reader holds them up, workers wait for
+/// an empty one, and the packets stay in the rings.
 class ChunkQueue {
  public:
   explicit ChunkQueue(std::size_t chunks);

@@ -24,7 +24,7 @@ constexpr std::uint16_t arphrd_gre6 = 823;
 constexpr std::uint16_t arphrd_none = 0xfffe;
 
 constexpr std::array<std::uint16_t, 11> known_types = {
-    ARPHRD_ETHER, ARPHRD_LOOPBACK, ARPHRD_PPP,   ARPHRD_SLIP, ARPHRD_TUNNEL, ARPHRD_TUNNEL6,
+    ARPHRD_ETHER, ARPHRD_LOOPBACK, ARPHRD_PPP,  ARPHRD_SLIP, ARPHRD_TUNNEL, ARPHRD_TUNNEL6,
     ARPHRD_SIT,   ARPHRD_IPGRE,    arphrd_gre6, arphrd_none, arphrd_raw_ip,
 };
 

@@ -13,8 +13,8 @@ struct NamedInterface {
   LinkType link = LinkType::ethernet;
 };
 
-/// Number and link type of a name; ErrorKind::usage with the names that exist if there is none; ErrorKind::unsupported if its frames
-/// are neither Ethernet nor bare IP (Wi-Fi monitor mode, InfiniBand, CAN).
+/// Number and link type of a name; ErrorKind::usage with the names that exist if there is none; ErrorKind::unsupported
+/// if its frames are neither Ethernet nor bare IP (Wi-Fi monitor mode, InfiniBand, CAN).
 [[nodiscard]] Result<NamedInterface> find_interface(const std::string& name);
 
 /// Interfaces as packets show them. Names are asked from the network namespace of `socket`.

@@ -18,8 +18,8 @@ struct Intake {
   Ring ring;
 };
 
-/// What one worker reads: a socket with its ring for each interface. fill() and wait() belong to one thread, the rest to
-/// the reader of the source.
+/// What one worker reads: a socket with its ring for each interface. fill() and wait() belong to one thread, the rest
+/// to the reader of the source.
 class Lane {
  public:
   Lane(const filter::CompiledFilter& filter, std::uint32_t snaplen) : filter_(&filter), snaplen_(snaplen) {}

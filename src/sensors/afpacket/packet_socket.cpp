@@ -28,7 +28,8 @@ constexpr sock_filter load_ancillary(int what) {
 }
 
 Result<void> attach(int fd, std::span<const sock_filter> code) {
-  const sock_fprog program{.len = static_cast<unsigned short>(code.size()), .filter = const_cast<sock_filter*>(code.data())};
+  const sock_fprog program{.len = static_cast<unsigned short>(code.size()),
+                           .filter = const_cast<sock_filter*>(code.data())};
   if (::setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) == 0) return {};
   return fail_errno("cannot attach a filter to the packet socket");
 }
@@ -100,9 +101,7 @@ Result<void> PacketSocket::accept(LoopbackCopy copy) {
   return attach(fd(), code);
 }
 
-Result<void> PacketSocket::reject() {
-  return reject_all(fd());
-}
+Result<void> PacketSocket::reject() { return reject_all(fd()); }
 
 SocketCounts PacketSocket::counts() {
   tpacket_stats_v3 since{};

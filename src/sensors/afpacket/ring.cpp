@@ -12,8 +12,9 @@
 namespace sonde::afpacket {
 namespace {
 
-constexpr std::uint32_t bytes_per_block = 256 * 1024;  // a 64 KiB offloaded packet fits, larger ones are cut by the kernel
-constexpr std::uint32_t frame_size = 2048;        // has no effect in version 3 but must be plausible
+constexpr std::uint32_t bytes_per_block =
+    256 * 1024;                             // a 64 KiB offloaded packet fits, larger ones are cut by the kernel
+constexpr std::uint32_t frame_size = 2048;  // has no effect in version 3 but must be plausible
 
 template <class T>
 Result<void> set_option(int fd, int option, const T& value, const char* what) {

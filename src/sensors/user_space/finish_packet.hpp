@@ -20,8 +20,8 @@ struct RawPacket {
 };
 
 /// Parses, filters and cuts one packet. `snaplen` 0 keeps the headers (payload_offset bytes), else at most that many
-/// bytes. The filter sees all bytes. True: the packet passed, and `packet` shows `event` and raw's bytes. header.ts_ns is
-/// wall time, unlike a BPF program's.
+/// bytes. The filter sees all bytes. True: the packet passed, and `packet` shows `event` and raw's bytes. header.ts_ns
+/// is wall time, unlike a BPF program's.
 [[nodiscard]] bool finish_packet(const RawPacket& raw, const filter::CompiledFilter& filter, std::uint32_t snaplen,
                                  sonde_packet_event& event, Packet& packet);
 

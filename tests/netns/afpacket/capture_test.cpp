@@ -79,7 +79,8 @@ TEST(AfPacket, AnyCoversInterfacesThatAppearLater) {
 TEST(AfPacket, SeveralNamedInterfacesAndNoOther) {
   const NetworkNamespace left;
   const NetworkNamespace right;
-  for (const char* number : {"0", "1", "2"}) add_veth(left, std::string("a") + number, right, std::string("b") + number);
+  for (const char* number : {"0", "1", "2"})
+    add_veth(left, std::string("a") + number, right, std::string("b") + number);
   auto options = options_for("b0");
   options.interfaces = {"b0", "b2", "b0"};
   for (const unsigned workers : {1U, 3U}) {

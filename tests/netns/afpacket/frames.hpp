@@ -11,7 +11,8 @@
 
 namespace sonde::test {
 
-/// Ethernet, IPv4, UDP 10.0.0.1:`port` > 10.0.0.2:53; `tags` (hexadecimal TPID and TCI) between addresses and EtherType.
+/// Ethernet, IPv4, UDP 10.0.0.1:`port` > 10.0.0.2:53; `tags` (hexadecimal TPID and TCI) between addresses and
+/// EtherType.
 std::string udp_frame(std::uint16_t port, std::size_t payload = 18, const std::string& tags = {});
 
 /// Sends frames as they are on an interface; each `count` times, source ports counting up from `port`.

@@ -20,7 +20,11 @@ std::string text(const SeenPacket& packet) { return {packet.bytes.begin(), packe
 TEST(AfPacketVlan, TagsAreInTheBytesAsOnTheWire) {
   const Joined joined;
   const auto source = open_in(joined.right, options_for("veth1"));
-  const std::string tags[] = {"81006005", "88a80064" "81000007", "8100" "0fff"};
+  const std::string tags[] = {"81006005",
+                              "88a80064"
+                              "81000007",
+                              "8100"
+                              "0fff"};
   for (const auto& tag : tags) send_frame(joined.left, "veth0", udp_frame(1000, 18, tag));
   const auto seen = stop_and_drain(*source);
   ASSERT_EQ(seen.packets.size(), 3U);

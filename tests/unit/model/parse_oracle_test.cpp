@@ -70,9 +70,9 @@ std::vector<std::vector<std::string>> ask_tshark(const std::string& path) {
   for (const auto& field : fields) {
     for (const auto& name : split(field.names, ' ')) names += " -e " + name;
   }
-  const auto output = run("tshark -n -r " + path + " -o ip.defragment:FALSE -o ipv6.defragment:FALSE" +
-                          " -o ip.check_checksum:FALSE -o tcp.check_checksum:FALSE -T fields -E occurrence=f" + names +
-                          " 2>/dev/null");
+  const auto output =
+      run("tshark -n -r " + path + " -o ip.defragment:FALSE -o ipv6.defragment:FALSE" +
+          " -o ip.check_checksum:FALSE -o tcp.check_checksum:FALSE -T fields -E occurrence=f" + names + " 2>/dev/null");
   std::vector<std::vector<std::string>> packets;
   for (const auto& line : lines_of(output)) {
     const auto cells = split(line, '\t');
@@ -120,7 +120,8 @@ TEST(ParseOracle, OffloadedTagReadsAsOneInThePacket) {
     auto packet = random_packet(random);
     if (packet.substr(12, 2) != "\x81" + std::string(1, '\0')) continue;
     const auto inside = parse(packet);
-    const auto tci = static_cast<std::uint16_t>(static_cast<std::uint8_t>(packet[14]) << 8 | static_cast<std::uint8_t>(packet[15]));
+    const auto tci =
+        static_cast<std::uint16_t>(static_cast<std::uint8_t>(packet[14]) << 8 | static_cast<std::uint8_t>(packet[15]));
     packet.erase(12, 4);
     sonde_packet_event beside{};
     const auto* bytes = reinterpret_cast<const std::uint8_t*>(packet.data());

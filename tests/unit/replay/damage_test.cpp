@@ -162,8 +162,8 @@ TEST(Hostile, OptionLengths) {
   const auto frame = udp_frame(1);
   for (const std::uint16_t size : {1, 5, 0xffff}) {
     const auto options = FileBytes(true).u16(2).u16(size).data();
-    const auto file = section_header(true) + interface_block(true, 1, 0, options) +
-                      enhanced_packet(true, 0, 1, frame, 46, options);
+    const auto file =
+        section_header(true) + interface_block(true, 1, 0, options) + enhanced_packet(true, 0, 1, frame, 46, options);
     const auto replayed = replay_bytes(file);
     EXPECT_FALSE(replayed.collected.error);
     ASSERT_EQ(replayed.collected.packets.size(), 1U);

@@ -55,12 +55,29 @@ TEST(Loopback, ShorterThanItsFamily) {
 }
 
 std::string sll(std::uint16_t type, std::uint16_t protocol, const std::string& payload) {
-  return FileBytes(big).u16(type).u16(1).u16(6).bytes("\x02\x11\x22\x33\x44\x55").u16(0).u16(protocol).bytes(payload).data();
+  return FileBytes(big)
+      .u16(type)
+      .u16(1)
+      .u16(6)
+      .bytes("\x02\x11\x22\x33\x44\x55")
+      .u16(0)
+      .u16(protocol)
+      .bytes(payload)
+      .data();
 }
 
 std::string sll2(std::uint8_t type, std::uint16_t protocol, std::uint32_t ifindex, const std::string& payload) {
-  return FileBytes(big).u16(protocol).u16(0).u32(ifindex).u16(1).u8(type).u8(6).bytes("\x02\x11\x22\x33\x44\x55").u16(0)
-      .bytes(payload).data();
+  return FileBytes(big)
+      .u16(protocol)
+      .u16(0)
+      .u32(ifindex)
+      .u16(1)
+      .u8(type)
+      .u8(6)
+      .bytes("\x02\x11\x22\x33\x44\x55")
+      .u16(0)
+      .bytes(payload)
+      .data();
 }
 
 TEST(Cooked, BecomesEthernetWithTheSendersAddress) {

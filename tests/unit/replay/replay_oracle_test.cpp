@@ -57,7 +57,8 @@ INSTANTIATE_TEST_SUITE_P(Writers, ReplayOracle,
                                            "editcap -F pcapng $IN $OUT", "editcap -F pcapng -s 40 $IN $OUT",
                                            "editcap -F pcap -s 50 $IN $OUT", "mergecap -F pcapng -w $OUT $IN $IN",
                                            "mergecap -a -F pcapng -w $OUT $IN $IN", "tshark -r $IN -w $OUT",
-                                           "tcpdump -r $IN -w $OUT", "tcpdump -r $IN --time-stamp-precision=nano -w $OUT",
+                                           "tcpdump -r $IN -w $OUT",
+                                           "tcpdump -r $IN --time-stamp-precision=nano -w $OUT",
                                            "editcap -F pcapng -a 3:comment --inject-secrets tls,/dev/null $IN $OUT || "
                                            "editcap -F pcapng -a 3:comment $IN $OUT"));
 

@@ -11,8 +11,8 @@
 namespace sonde::test {
 namespace {
 
-using ::testing::HasSubstr;
 using std::chrono::milliseconds;
+using ::testing::HasSubstr;
 
 std::string many_packets(std::size_t count) {
   std::string file = pcap_header(false, false, 1);
@@ -122,8 +122,8 @@ TEST(FileSource, LivePipeGivesEachPacketWhenItIsWhole) {
   ASSERT_TRUE((*source)->read(batch, milliseconds{1}));  // not even a header yet
   EXPECT_EQ(batch.size, 0U);
   const auto frame = udp_frame(1);
-  const auto file = pcap_header(false, false, 1) + pcap_record(false, 1, 0, frame, 46) +
-                    pcap_record(false, 2, 0, frame, 46);
+  const auto file =
+      pcap_header(false, false, 1) + pcap_record(false, 1, 0, frame, 46) + pcap_record(false, 2, 0, frame, 46);
   for (std::size_t i = 0; i < file.size(); ++i) {
     pipe.write(file.substr(i, 1));
     ASSERT_TRUE((*source)->read(batch, milliseconds{1}));

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// The structs that kernel and user space share have one layout: BTF of the BPF object against this compiler's.
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <gtest/gtest.h>
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <string>
+#include <type_traits>
+
+#include "sensors/packets/packets.abi.h"
+#include "sensors/packets/program.hpp"
+
+namespace sonde::packets {
+namespace {
+
+struct Member {
+  std::size_t offset;
+  std::size_t size;
+};
+
+struct Layout {
+  std::string name;
+  std::size_t size;
+  bool no_padding;
+  std::map<std::string, Member> members;
+};
+
+#define MEMBER(type, name) {#name, {offsetof(type, name), sizeof(type::name)}}
+#define LAYOUT(type, ...) Layout{#type, sizeof(type), std::has_unique_object_representations_v<type>, {__VA_ARGS__}}
+
+Layout packet_event() {
+  using E = sonde_packet_event;
+  Layout layout = LAYOUT(
+      sonde_packet_event, MEMBER(E, header), MEMBER(E, source_address), MEMBER(E, destination_address),
+      MEMBER(E, source_port), MEMBER(E, destination_port), MEMBER(E, packet_size), MEMBER(E, captured_size),
+      MEMBER(E, payload_size), MEMBER(E, payload_offset), MEMBER(E, network_offset), MEMBER(E, tcp_sequence),
+      MEMBER(E, tcp_acknowledgment), MEMBER(E, tcp_window), MEMBER(E, ether_type), MEMBER(E, vlan_outer),
+      MEMBER(E, vlan_inner), MEMBER(E, segments), MEMBER(E, fragment_offset), MEMBER(E, protocol), MEMBER(E, tcp_flags),
+      MEMBER(E, direction), MEMBER(E, flags), MEMBER(E, status), MEMBER(E, hop_limit), MEMBER(E, icmp_type),
+      MEMBER(E, icmp_code));
+  return layout;
+}
+
+std::vector<Layout> filter_layouts() {
+  using F = sonde_filter;
+  using L = sonde_network_list;
+  return {LAYOUT(sonde_network, MEMBER(sonde_network, network), MEMBER(sonde_network, mask)),
+          LAYOUT(sonde_network_list, MEMBER(L, count), MEMBER(L, reserved), MEMBER(L, networks)),
+          LAYOUT(sonde_port_set, MEMBER(sonde_port_set, words)),
+          LAYOUT(sonde_filter, MEMBER(F, tests), MEMBER(F, min_size), MEMBER(F, max_size), MEMBER(F, protocol),
+                 MEMBER(F, direction), MEMBER(F, reserved), MEMBER(F, source), MEMBER(F, destination), MEMBER(F, either),
+                 MEMBER(F, source_ports), MEMBER(F, destination_ports), MEMBER(F, either_ports))};
+}
+
+std::vector<Layout> other_layouts() {
+  using C = sonde_packets_config;
+  using N = sonde_counters;
+  using K = sonde_total_key;
+  using P = sonde_perf_packet;
+  using H = sonde_event_header;
+  return {LAYOUT(sonde_event_header, MEMBER(H, ts_ns), MEMBER(H, len), MEMBER(H, type), MEMBER(H, ifindex)),
+          LAYOUT(sonde_packets_config, MEMBER(C, transport), MEMBER(C, ring_mask), MEMBER(C, wakeup_bytes),
+                 MEMBER(C, snaplen), MEMBER(C, record_classes), MEMBER(C, emit_events), MEMBER(C, capture_bytes),
+                 MEMBER(C, count_totals), MEMBER(C, has_expression), MEMBER(C, pass_verdict), MEMBER(C, reserved)),
+          LAYOUT(sonde_counters, MEMBER(N, taken), MEMBER(N, filtered), MEMBER(N, counted_only), MEMBER(N, emitted),
+                 MEMBER(N, lost), MEMBER(N, uncounted)),
+          LAYOUT(sonde_total_key, MEMBER(K, ifindex), MEMBER(K, direction), MEMBER(K, protocol_class),
+                 MEMBER(K, reserved)),
+          LAYOUT(sonde_total, MEMBER(sonde_total, packets), MEMBER(sonde_total, bytes)),
+          LAYOUT(sonde_perf_packet, MEMBER(P, event), MEMBER(P, tag_tpid), MEMBER(P, tag_tci), MEMBER(P, reserved))};
+}
+
+using Object = std::unique_ptr<bpf_object, decltype(&bpf_object__close)>;
+
+Object open_embedded() {
+  const auto elf = object_bytes();
+  return {bpf_object__open_mem(elf.data(), elf.size(), nullptr), &bpf_object__close};
+}
+
+void compare(const btf* types, const Layout& layout) {
+  SCOPED_TRACE(layout.name);
+  EXPECT_TRUE(layout.no_padding) << "hidden padding";
+  const int id = btf__find_by_name_kind(types, layout.name.c_str(), BTF_KIND_STRUCT);
+  ASSERT_GT(id, 0) << "not in the object's BTF";
+  const auto* type = btf__type_by_id(types, static_cast<__u32>(id));
+  EXPECT_EQ(type->size, layout.size);
+  ASSERT_EQ(btf_vlen(type), layout.members.size()) << "a member is missing here or there";
+  for (unsigned i = 0; i < btf_vlen(type); ++i) {
+    const auto& member = btf_members(type)[i];
+    const std::string name = btf__name_by_offset(types, member.name_off);
+    ASSERT_TRUE(layout.members.contains(name)) << name;
+    EXPECT_EQ(btf_member_bit_offset(type, i), 8 * layout.members.at(name).offset) << name;
+    EXPECT_EQ(btf__resolve_size(types, member.type), static_cast<__s64>(layout.members.at(name).size)) << name;
+  }
+}
+
+TEST(Abi, LayoutsAreThoseOfTheObject) {
+  const auto object = open_embedded();
+  ASSERT_NE(object, nullptr);
+  const auto* types = bpf_object__btf(object.get());
+  ASSERT_NE(types, nullptr);
+  compare(types, packet_event());
+  for (const auto& layout : filter_layouts()) compare(types, layout);
+  for (const auto& layout : other_layouts()) compare(types, layout);
+}
+
+TEST(Abi, EveryRecordStartsWithTheHeader) {
+  EXPECT_EQ(offsetof(sonde_event_header, ts_ns), 0U);
+  EXPECT_EQ(offsetof(sonde_packet_event, header), 0U);
+  EXPECT_EQ(offsetof(sonde_perf_packet, event), 0U);
+  EXPECT_EQ(sizeof(sonde_packet_event) % 8, 0U) << "packet bytes follow at an aligned place";
+}
+
+}  // namespace
+}  // namespace sonde::packets
