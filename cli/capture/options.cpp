@@ -25,54 +25,77 @@ std::string list(const std::vector<Choice>& choices) {
   return text;
 }
 
+// One line an option: its words, what stands for its value in the help, where it goes, what it means.
+class Group {
+ public:
+  Group(CLI::App& app, std::string name) : app_(app), name_(std::move(name)) {}
+
+  template <class T>
+  CLI::Option* option(const char* words, const char* value, T& target, const std::string& meaning) {
+    return app_.add_option(words, target, meaning)->group(name_)->type_name(value)->allow_extra_args(false);
+  }
+  void flag(const char* words, bool& target, const std::string& meaning) {
+    app_.add_flag(words, target, meaning)->group(name_);
+  }
+
+ private:
+  CLI::App& app_;
+  std::string name_;
+};
+
 void add_sources(CLI::App& app, CaptureOptions& options, Words& words) {
-  auto& group = *app.add_option_group("Where packets come from");
-  group.add_option("-i,--interface", words.interfaces,
-                   "Interface, repeatable; any: all, also those that appear later. Default: that of the default route")
-      ->allow_extra_args(false);
-  group.add_option("-r,--read", options.read_file, "Replay a pcap or pcapng file; - is standard input. No root needed");
-  group.add_option("--source", options.source, "One of" + list(capture_sources()))->capture_default_str();
-  group.add_option("--xdp-mode", words.xdp_mode,
-                   "Take received packets by XDP: auto (native, else generic, else tc ingress), native, generic; "
-                   "off: tc ingress, which leaves the device's offloads alone (default)");
-  group.add_option("--transport", words.transport, "ring: BPF ring buffer (default); perf: for kernels before 5.8");
-  group.add_option("--rings", words.rings, "Ring buffers, a power of two up to 256, or cpu: one a CPU. Default: 1");
-  group.add_option("--buffer", words.buffer, "Bytes between kernel and sonde, all rings together. Default: 16M");
-  group.add_option("--workers", words.workers, "AF_PACKET: threads that share the flows (PACKET_FANOUT). Default: 1");
-  group.add_flag("--no-promiscuous", words.no_promiscuous, "AF_PACKET: only packets that are for this host");
+  Group group(app, "Where packets come from");
+  group.option("-i,--interface", "NAME", words.interfaces,
+               "Interface, repeatable; any: all, also those that appear later.\n"
+               "Default: that of the default route");
+  group.option("-r,--read", "FILE", options.read_file,
+               "Replay a pcap or pcapng file; - is standard input. No root needed");
+  group.option("--source", "NAME", options.source, "One of" + list(capture_sources()))->capture_default_str();
+  group.option("--xdp-mode", "MODE", words.xdp_mode,
+               "Take received packets by XDP: auto (native, else generic, else tc ingress),\n"
+               "native, generic; off: tc ingress, which leaves the device's offloads alone (default)");
+  group.option("--transport", "NAME", words.transport,
+               "ring: BPF ring buffer (default); perf: for kernels before 5.8");
+  group.option("--rings", "N", words.rings, "Ring buffers, a power of two up to 256, or cpu: one a CPU. Default: 1");
+  group.option("--buffer", "BYTES", words.buffer,
+               "Room between kernel and sonde, all rings together: 64K, 16M. Default: 16M");
+  group.option("--workers", "N", words.workers,
+               "AF_PACKET: threads that share the flows (PACKET_FANOUT). Default: 1");
+  group.flag("--no-promiscuous", words.no_promiscuous, "AF_PACKET: only packets that are for this host");
 }
 
 void add_filters(CLI::App& app, CaptureOptions& options, Words& words) {
-  auto& group = *app.add_option_group("Which packets (all must hold; the kernel drops the others before any copy)");
+  Group group(app, "Which packets (all must hold; the kernel leaves the others out before any copy)");
   auto& filter = options.filter;
-  group.add_option("--protocol", filter.protocol, "tcp, udp, icmp, icmp6, sctp, a number, or all")
+  group.option("--protocol", "NAME", filter.protocol, "tcp, udp, icmp, icmp6, sctp, a number, or all")
       ->capture_default_str();
-  group.add_option("--src-ip", filter.source_networks, "Source address or CIDR, IPv4 or IPv6; a list: one of them")
-      ->allow_extra_args(false);
-  group.add_option("--dst-ip", filter.destination_networks, "Destination address or CIDR")->allow_extra_args(false);
-  group.add_option("--ip", filter.networks, "Source or destination address or CIDR")->allow_extra_args(false);
-  group.add_option("--src-port", filter.source_ports, "Source port, range or list: 443, 8000-8080, 80,443")
-      ->allow_extra_args(false);
-  group.add_option("--dst-port", filter.destination_ports, "Destination port, range or list")->allow_extra_args(false);
-  group.add_option("--port", filter.ports, "Source or destination port, range or list")->allow_extra_args(false);
-  group.add_option("--direction", filter.direction, "in, out or both")->capture_default_str();
-  group.add_option("--min-size", words.min_size, "Bytes of the packet, link header included, at least");
-  group.add_option("--max-size", words.max_size, "Bytes of the packet, at most");
-  group.add_option("expression", words.expression, "pcap-filter(7) expression: tcp port 443 and not host 10.0.0.1");
+  group.option("--src-ip", "NETWORK", filter.source_networks, "Source address or CIDR, IPv4 or IPv6; lists: one of them");
+  group.option("--dst-ip", "NETWORK", filter.destination_networks, "Destination address or CIDR");
+  group.option("--ip", "NETWORK", filter.networks, "Source or destination address or CIDR");
+  group.option("--src-port", "PORTS", filter.source_ports, "Source port, range or list: 443, 8000-8080, 80,443");
+  group.option("--dst-port", "PORTS", filter.destination_ports, "Destination port, range or list");
+  group.option("--port", "PORTS", filter.ports, "Source or destination port, range or list");
+  group.option("--direction", "NAME", filter.direction, "in, out or both")->capture_default_str();
+  group.option("--min-size", "BYTES", words.min_size, "Size of the packet, link header included, at least");
+  group.option("--max-size", "BYTES", words.max_size, "Size of the packet, at most");
+  app.add_option("expression", words.expression,
+                 "pcap-filter(7) expression: tcp port 443 and not host 10.0.0.1")
+      ->type_name("");
 }
 
 void add_outputs(CLI::App& app, CaptureOptions& options, Words& words) {
-  auto& group = *app.add_option_group("What comes out");
-  group.add_option("-o,--output", options.output, "One of" + list(capture_outputs()))->capture_default_str();
-  group.add_option("-w,--write", options.write_file, "Write packets to a file; - is standard output. No lines unless -o");
-  group.add_option("--format", options.write_format, "Of the file, one of" + list(capture_file_formats()))
+  Group group(app, "What comes out");
+  group.option("-o,--output", "NAME", options.output, "One of" + list(capture_outputs()))->capture_default_str();
+  group.option("-w,--write", "FILE", options.write_file,
+               "Write packets to a file; - is standard output. Lines only with -o");
+  group.option("--format", "NAME", options.write_format, "Of the file, one of" + list(capture_file_formats()))
       ->capture_default_str();
-  group.add_option("--snaplen", words.snaplen,
-                   "Bytes of a packet to take, 0 to 65535; 0: its headers. Default: what the output needs");
-  group.add_option("-c,--count", words.count, "End after this many packets");
-  group.add_option("--duration", words.duration, "End after this time: 10s, 500ms, 2m");
-  group.add_flag("-q,--quiet", words.quiet, "No packet lines; the totals and the ledger at the end");
-  group.add_option("--color", words.color, "auto, always or never")->capture_default_str();
+  group.option("--snaplen", "BYTES", words.snaplen,
+               "Bytes of a packet to take, 0 to 65535; 0: its headers.\nDefault: what the output needs");
+  group.option("-c,--count", "N", words.count, "End after this many packets");
+  group.option("--duration", "TIME", words.duration, "End after this time: 10s, 500ms, 2m");
+  group.flag("-q,--quiet", words.quiet, "No packet lines; the totals and the ledger at the end");
+  group.option("--color", "WHEN", words.color, "auto, always or never")->capture_default_str();
 }
 
 // One row an option: does its word parse, and where does the value go?

@@ -65,11 +65,25 @@ std::string NetworkNamespace::run(const std::string& command) const {
 
 std::string NetworkNamespace::path() const { return fmt::format("/proc/{}/fd/{}", ::getpid(), fd()); }
 
+namespace {
+
+// A device whose peer came up later drops what it is given until the kernel's link watcher has seen the carrier.
+void wait_until_up(const NetworkNamespace& where, const std::string& name) {
+  where.run(
+      fmt::format("for i in $(seq 500); do ip link show dev {} | grep -q 'state UP' && exit 0; sleep 0.01; done; "
+                  "exit 1",
+                  name));
+}
+
+}  // namespace
+
 void add_veth(const NetworkNamespace& a, const std::string& name_a, const NetworkNamespace& b,
               const std::string& name_b) {
   a.run(fmt::format("ip link add {} type veth peer name {} netns {}", name_a, name_b, b.path()));
   a.run(fmt::format("ip link set {} up", name_a));
   b.run(fmt::format("ip link set {} up", name_b));
+  wait_until_up(a, name_a);
+  wait_until_up(b, name_b);
 }
 
 // Not from /sys, which shows the namespace in which it was mounted.

@@ -30,7 +30,7 @@ class NetworkNamespace {
   Fd fd_;
 };
 
-/// A veth pair between two namespaces, both ends up.
+/// A veth pair between two namespaces, both ends up and ready to carry packets.
 void add_veth(const NetworkNamespace& a, const std::string& name_a, const NetworkNamespace& b,
               const std::string& name_b);
 

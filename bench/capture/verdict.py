@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rows of the result table."""
+import dataclasses
+
+import results
+
+HEAD = ['row', 'sonde', 'peer', 'ratio', 'target', 'result']
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    name: str
+    sonde: str
+    peer: str = ''
+    ratio: str = ''
+    target: str = ''
+    met: bool | None = None  # None: for information
+    short: str = ''          # how far off, when missed
+
+    def cells(self):
+        result = {None: 'information', True: 'met', False: f'**missed** {self.short}'.strip()}[self.met]
+        return [self.name, self.sonde, self.peer, self.ratio, self.target, result]
+
+
+def at_least(name, value, limit, show, **cells):
+    """`show` writes a value with its unit."""
+    met = value >= limit
+    return Row(name, target='at least ' + show(limit), met=met, short='' if met else f'by {1 - value / limit:.0%}', **cells)
+
+
+def at_most(name, value, limit, show, **cells):
+    met = value <= limit
+    return Row(name, target='at most ' + show(limit), met=met, short='' if met else f'by {value / limit - 1:.0%}', **cells)
+
+
+def times(value):
+    return f'{value:.2f} x'
+
+
+def ratio(value, base):
+    return value / base if base else 0.0
+
+
+def show(rows):
+    return results.table(HEAD, [row.cells() for row in rows])

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "harness/traffic.hpp"
+
+#include <arpa/inet.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <stdexcept>
+#include <system_error>
+
+namespace sonde::test {
+namespace {
+
+void check(bool good, const char* what) {
+  if (!good) throw std::system_error(errno, std::generic_category(), what);
+}
+
+struct Address {
+  sockaddr_storage storage{};
+  socklen_t size = 0;
+  [[nodiscard]] const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+};
+
+bool is_ipv6(const std::string& text) { return text.find(':') != std::string::npos; }
+
+Address make_address(const std::string& text, std::uint16_t port) {
+  Address address;
+  if (is_ipv6(text)) {
+    auto& in = reinterpret_cast<sockaddr_in6&>(address.storage);
+    in.sin6_family = AF_INET6;
+    in.sin6_port = htons(port);
+    check(::inet_pton(AF_INET6, text.c_str(), &in.sin6_addr) == 1, "inet_pton");
+    address.size = sizeof(in);
+  } else {
+    auto& in = reinterpret_cast<sockaddr_in&>(address.storage);
+    in.sin_family = AF_INET;
+    in.sin_port = htons(port);
+    check(::inet_pton(AF_INET, text.c_str(), &in.sin_addr) == 1, "inet_pton");
+    address.size = sizeof(in);
+  }
+  return address;
+}
+
+// A socket of the address's family in a namespace, bound to a port of all addresses.
+Fd bound_socket(const NetworkNamespace& where, const std::string& like, int type, std::uint16_t port) {
+  Fd fd;
+  where.call([&] { fd.reset(::socket(is_ipv6(like) ? AF_INET6 : AF_INET, type, 0)); });
+  check(static_cast<bool>(fd), "socket");
+  const int on = 1;
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  const auto any = make_address(is_ipv6(like) ? "::" : "0.0.0.0", port);
+  check(::bind(fd.get(), any.get(), any.size) == 0, "bind");
+  return fd;
+}
+
+void transfer(const Fd& from, const Fd& to, const std::string& text) {
+  check(::send(from.get(), text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()), "send");
+  std::string received(text.size(), '\0');
+  check(::recv(to.get(), received.data(), received.size(), MSG_WAITALL) == static_cast<ssize_t>(text.size()), "recv");
+  if (received != text) throw std::runtime_error("TCP delivered other bytes");
+}
+
+void set_up(const NetworkNamespace& where, const std::string& interface, const std::string& own, const std::string& other) {
+  // No router solicitations, no duplicate address detection, no multicast reports.
+  where.run("cd /proc/sys/net/ipv6/conf && echo 0 > default/router_solicitations && echo 0 > default/accept_dad && "
+            "echo 0 > " + interface + "/router_solicitations && echo 0 > " + interface + "/accept_dad && echo 1 > " +
+            interface + "/addr_gen_mode");
+  where.run("ip link set " + interface + " multicast off address 02:00:00:00:09:0" + own);
+  where.run("ip address add 10.9.0." + own + "/24 dev " + interface + " && ip -6 address add fd09::" + own + "/64 dev " +
+            interface + " nodad && ip link set " + interface + " up");
+  for (const std::string prefix : {"10.9.0.", "fd09::"})
+    where.run("ip neighbour add " + prefix + other + " lladdr 02:00:00:00:09:0" + other + " nud permanent dev " + interface);
+}
+
+}  // namespace
+
+Pair::Pair() {
+  left.run("ip link add veth0 type veth peer name veth1 netns " + right.path());
+  set_up(left, "veth0", "1", "2");
+  set_up(right, "veth1", "2", "1");
+}
+
+void send_frames(const NetworkNamespace& where, const std::string& interface, const std::vector<Bytes>& frames) {
+  where.call([&] {
+    const Fd fd(::socket(AF_PACKET, SOCK_RAW, 0));
+    check(static_cast<bool>(fd), "AF_PACKET");
+    sockaddr_ll to{};
+    to.sll_family = AF_PACKET;
+    to.sll_ifindex = static_cast<int>(::if_nametoindex(interface.c_str()));
+    check(to.sll_ifindex != 0, interface.c_str());
+    for (const auto& frame : frames) {
+      ssize_t sent = -1;
+      do {
+        sent = ::sendto(fd.get(), frame.data(), frame.size(), 0, reinterpret_cast<const sockaddr*>(&to), sizeof(to));
+      } while (sent < 0 && (errno == ENOBUFS || errno == EAGAIN));
+      check(sent == static_cast<ssize_t>(frame.size()), "sendto");
+    }
+  });
+}
+
+void send_frame(const NetworkNamespace& where, const std::string& interface, const Bytes& frame, std::size_t count) {
+  send_frames(where, interface, std::vector<Bytes>(count, frame));
+}
+
+void send_udp(const NetworkNamespace& where, const std::string& to, std::uint16_t from_port, std::uint16_t port,
+              const std::string& text) {
+  const auto fd = bound_socket(where, to, SOCK_DGRAM, from_port);
+  const auto address = make_address(to, port);
+  check(::sendto(fd.get(), text.data(), text.size(), 0, address.get(), address.size) == static_cast<ssize_t>(text.size()),
+        "sendto");
+}
+
+void exchange_tcp(const NetworkNamespace& client, const NetworkNamespace& server, const std::string& address,
+                  std::uint16_t client_port, std::uint16_t port, const std::string& request, const std::string& reply) {
+  const auto listener = bound_socket(server, address, SOCK_STREAM, port);
+  check(::listen(listener.get(), 1) == 0, "listen");
+  const auto connection = bound_socket(client, address, SOCK_STREAM, client_port);
+  const auto to = make_address(address, port);
+  check(::connect(connection.get(), to.get(), to.size) == 0, "connect");
+  const Fd accepted(::accept(listener.get(), nullptr, nullptr));
+  check(static_cast<bool>(accepted), "accept");
+  transfer(connection, accepted, request);
+  transfer(accepted, connection, reply);
+  ::shutdown(connection.get(), SHUT_WR);
+  char end = 0;
+  check(::recv(accepted.get(), &end, 1, 0) == 0, "recv at the end");
+}
+
+}  // namespace sonde::test
