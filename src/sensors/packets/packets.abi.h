@@ -12,7 +12,10 @@ enum sonde_transport {
 	SONDE_TRANSPORT_PERF = 1, // perf event array
 };
 
-enum { SONDE_RECORD_CLASSES = 8 };
+enum {
+	SONDE_RECORD_CLASSES = 8,
+	SONDE_MAX_CAPTURED_HEADERS = 4096, // with snaplen 0: longer chains of IPv6 extension headers are cut here
+};
 
 enum sonde_emit {
 	SONDE_EMIT_NEVER = 0,    // statistics only

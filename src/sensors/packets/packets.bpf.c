@@ -208,10 +208,13 @@ static __always_inline void emit_perf(const struct hook_packet *packet, struct s
 
 static __always_inline __u32 bytes_wanted(const struct sonde_packet_event *event)
 {
-	__u32 wanted = config.snaplen ? config.snaplen : event->payload_offset;
+	__u32 wanted = config.snaplen;
 
 	if (!config.capture_bytes)
 		return 0;
+	if (!wanted)
+		wanted = event->payload_offset < SONDE_MAX_CAPTURED_HEADERS ? event->payload_offset
+									     : SONDE_MAX_CAPTURED_HEADERS;
 	return wanted < event->packet_size ? wanted : event->packet_size;
 }
 

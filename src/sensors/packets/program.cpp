@@ -20,7 +20,7 @@ constexpr std::array<std::uint32_t, SONDE_RECORD_CLASSES> record_classes = {64, 
 
 // The classes up to the snaplen, which is the last one itself, so that no record is larger than asked for.
 void set_record_classes(std::uint32_t snaplen, sonde_packets_config& config) {
-  const std::uint32_t largest = snaplen == 0 ? 4096 : snaplen;
+  const std::uint32_t largest = snaplen == 0 ? std::uint32_t{SONDE_MAX_CAPTURED_HEADERS} : snaplen;
   std::size_t used = 0;
   for (const auto size : record_classes) {
     config.record_classes[used++] = std::max(64U, std::min(size, (largest + 7) / 8 * 8));
