@@ -13,8 +13,8 @@ The generator (BPF_PROG_TEST_RUN with live frames, redirected into a veth) has C
 runs too; the capture program has CPU 1. Rates are medians of alternating repetitions. Lost is what each program's own
 statistics say. The highest rate without loss is found by sending as fast as possible first, then less and less.
 
-- **1a**: sonde's XDP program itself ends the packet at the driver (it returns XDP_DROP, which only this bench can make it
-  do), so the kernel builds no skb. The pipeline behind the ring is that of `sonde capture`.
+- **1a**: sonde's XDP program itself ends the packet at the driver (it returns XDP_DROP, which only this bench can make
+  it do), so the kernel builds no skb. The pipeline behind the ring is that of `sonde capture`.
 - **1b**, **1c** and every other row: the packet goes on, and a tc program behind sonde's hook and behind tcpdump's tap
   drops it, so that nobody pays for the rest of the stack.
 - **6**: the other rows send whole small packets; here TCP segments stay together (GSO, GRO).

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// consume: the packets sensor with a native XDP program that returns XDP_DROP, so that a packet ends at the driver and no
-// time goes into the network stack. The pipeline behind it is that of `sonde capture`. Prints "ready" to standard error
-// once attached; at SIGINT or SIGTERM drains and prints {"taken", "delivered", "lost"} to standard output.
+// consume: the packets sensor with a native XDP program that returns XDP_DROP, so that a packet ends at the driver and
+// no time goes into the network stack. The pipeline behind it is that of `sonde capture`. Prints "ready" to standard
+// error once attached; at SIGINT or SIGTERM drains and prints {"taken", "delivered", "lost"} to standard output.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -61,8 +61,8 @@ Result<void> consume(const Options& options) {
   const auto outcome = pipeline::run(**source, *sinks, {}, stop);
   if (outcome.error) return std::unexpected(*outcome.error);
   const auto& loss = outcome.summary.loss;
-  fmt::print("{{\"taken\": {}, \"delivered\": {}, \"lost\": {}}}\n", loss.stages.front().taken, loss.stages.back().given,
-             loss.lost());
+  fmt::print("{{\"taken\": {}, \"delivered\": {}, \"lost\": {}}}\n", loss.stages.front().taken,
+             loss.stages.back().given, loss.lost());
   return {};
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /*
- * Packet generator: run by BPF_PROG_TEST_RUN with BPF_F_TEST_XDP_LIVE_FRAMES (Linux 5.18), it sends every frame out of an
- * interface. The frames are Ethernet, IPv4 without options and UDP; the source port tells the flows apart.
+ * Packet generator: run by BPF_PROG_TEST_RUN with BPF_F_TEST_XDP_LIVE_FRAMES (Linux 5.18), it sends every frame out of
+ * an interface. The frames are Ethernet, IPv4 without options and UDP; the source port tells the flows apart.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// live_frames: sends UDP frames out of an interface by BPF_PROG_TEST_RUN with BPF_F_TEST_XDP_LIVE_FRAMES, as fast as one
-// core can or at a rate. Prints {"sent", "start", "end"}: frames, and seconds of CLOCK_MONOTONIC.
-// With a veth the peer must have an XDP program or GRO (veth_xdp_xmit() refuses the frames otherwise).
+// live_frames: sends UDP frames out of an interface by BPF_PROG_TEST_RUN with BPF_F_TEST_XDP_LIVE_FRAMES, as fast as
+// one core can or at a rate. Prints {"sent", "start", "end"}: frames, and seconds of CLOCK_MONOTONIC. With a veth the
+// peer must have an XDP program or GRO (veth_xdp_xmit() refuses the frames otherwise).
 #include <bpf/bpf.h>
 #include <fmt/format.h>
 #include <net/if.h>
@@ -49,8 +49,8 @@ Result<Mac> parse_mac(const std::string& text) {
 }
 
 Result<kernel::Object> load(const Options& options) {
-  auto object = kernel::Object::open({sonde_bench_live_frames_bpf_object, sonde_bench_live_frames_bpf_object_end},
-                                     "live_frames");
+  auto object =
+      kernel::Object::open({sonde_bench_live_frames_bpf_object, sonde_bench_live_frames_bpf_object_end}, "live_frames");
   if (!object) return object;
   const std::uint32_t ifindex = ::if_nametoindex(options.interface.c_str());
   if (ifindex == 0) return fail_errno("--interface '" + options.interface + "'");
@@ -113,8 +113,8 @@ Result<void> send_paced(Generator& generator, double rate, Clock::time_point sta
   return {};
 }
 
-// A program that is attached somewhere stays in the kernel's XDP dispatcher; else every test run puts it in and takes it out
-// again, and waits for RCU both times (bpf_dispatcher_change_prog()).
+// A program that is attached somewhere stays in the kernel's XDP dispatcher; else every test run puts it in and takes
+// it out again, and waits for RCU both times (bpf_dispatcher_change_prog()).
 Result<kernel::Link> stay_in_dispatcher(int program) {
   return kernel::attach_xdp(program, ::if_nametoindex("lo"), kernel::XdpMode::generic);
 }
@@ -133,7 +133,9 @@ Result<void> generate(const Options& options) {
   const auto end = start + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(options.seconds));
   auto sent = options.rate > 0 ? send_paced(generator, options.rate, start, end) : send_unpaced(generator, end);
   if (!sent) return sent;
-  const auto seconds = [](Clock::time_point time) { return std::chrono::duration<double>(time.time_since_epoch()).count(); };
+  const auto seconds = [](Clock::time_point time) {
+    return std::chrono::duration<double>(time.time_since_epoch()).count();
+  };
   fmt::print("{{\"sent\": {}, \"start\": {:.6f}, \"end\": {:.6f}}}\n", generator.sent(), seconds(start),
              seconds(Clock::now()));
   return {};

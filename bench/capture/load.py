@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import json
 import statistics
+import time
 
 from capture.network import Namespaces, Program
 
@@ -37,13 +38,14 @@ class Loader:
         counts, program, sent, memory = self._load(subject, rate)
         # With loss the program was busy until its end, the ring's last packets included; without, it kept pace.
         seconds = (program.ended if counts.lost else sent['end']) - sent['start']
-        return Run(counts, sent['sent'], sent['sent'] / (sent['end'] - sent['start']), counts.delivered / seconds, memory)
+        offered = sent['sent'] / (sent['end'] - sent['start'])
+        return Run(counts, sent['sent'], offered, counts.delivered / seconds, memory)
 
-    def counts(self, subject, rate):
-        """What subject.counts makes of the program's output."""
-        return self._load(subject, rate)[0]
+    def counts(self, subject, rate, settle):
+        """What subject.counts makes of the program's output, interrupted `settle` seconds after the last packet."""
+        return self._load(subject, rate, settle)[0]
 
-    def _load(self, subject, rate):
+    def _load(self, subject, rate, settle=0.0):
         with contextlib.ExitStack() as stack:
             net = stack.enter_context(Namespaces(offload=False))
             if subject.drops:
@@ -52,6 +54,7 @@ class Loader:
                                                   subject.keep_output))
             sent = self._generate(stack, net, rate)
             memory = program.peak_memory()
+            time.sleep(settle)
             return subject.counts(*program.interrupt()), program, sent, memory
 
     def _generate(self, stack, net, rate):
@@ -64,8 +67,8 @@ class Loader:
 
 
 class LosslessSearch:
-    """The highest rate without a lost packet: first as fast as the generator goes, then down a ladder of rates. The next
-    repetition starts one step above where the last one ended."""
+    """The highest rate without a lost packet: first as fast as the generator goes, then down a ladder of rates. The
+    next repetition starts one step above where the last one ended."""
 
     LADDER = (1.1, 1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
 

@@ -47,8 +47,8 @@ def events(build):
 def files(build):
     """-w to /dev/null with 96-byte snap, of 128-byte packets."""
     snap = ('--snaplen', '96')
-    driver = subjects.consume(build, 'sonde: native XDP that ends the packet at the driver, pcapng', '--write', '/dev/null',
-                              *snap)
+    driver = subjects.consume(build, 'sonde: native XDP that ends the packet at the driver, pcapng', '--write',
+                              '/dev/null', *snap)
     command = subjects.sonde(build, 'sonde: capture -w /dev/null --snaplen 96', '-w', '/dev/null', *snap)
     peer = subjects.tcpdump('tcpdump -s 96 -w /dev/null', '-s', '96', '-w', '/dev/null')
     loader = load.Loader(build, size=128, flows=256, seconds=0.8)
@@ -60,17 +60,19 @@ def files(build):
 
 
 def _lines_agree(build, subject):
-    """Are the packets that a program says it printed the lines that it printed?"""
+    """Are the packets that a program says it printed the lines that it printed? tcpdump adds an empty one when
+    interrupted, sonde's JSON a summary."""
     printed = subjects.Subject(subject.name, subject.command, subject.interface, subject.ready,
-                               lambda output, log: (subject.counts(output, log), output.count('\n')), keep_output=True)
+                               lambda output, log: (subject.counts(output, log), sum(map(bool, output.split('\n')))),
+                               keep_output=True)
     counts, lines = _paced_run(build, printed)
     summary = 1 if 'json' in subject.command else 0
-    return counts.lost == 0 and counts.delivered == lines - summary
+    return counts.delivered > 0 and counts.delivered == lines - summary
 
 
 def _paced_run(build, subject):
-    """Slow enough that nobody loses."""
-    return load.Loader(build, seconds=0.3).counts(subject, rate=20_000)
+    """Slow enough that nobody loses; tcpdump looks at a block that is not full only after a second."""
+    return load.Loader(build, seconds=0.3).counts(subject, rate=5_000, settle=1.3)
 
 
 def _line_details(build, runs, named):

@@ -101,5 +101,5 @@ def first_event(build):
             times['sonde'].append(_first_line(net.b, [build / 'cli/sonde', 'capture', '-i', 'b0', '-c', '1']))
             times['tcpdump'].append(_first_line(net.b, ['tcpdump', '-n', '-l', '-i', 'b0', '-c', '1']))
     ours, peer = (statistics.median(times[name]) for name in ('sonde', 'tcpdump'))
-    return [verdict.at_most('7 start to first event', ours, 300, lambda value: f'{value:.0f} ms', sonde=f'{ours:.0f} ms',
-                            peer=f'{peer:.0f} ms', ratio=verdict.times(ours / peer))], ''
+    cells = {'sonde': f'{ours:.0f} ms', 'peer': f'{peer:.0f} ms', 'ratio': verdict.times(ours / peer)}
+    return [verdict.at_most('7 start to first event', ours, 300, lambda value: f'{value:.0f} ms', **cells)], ''

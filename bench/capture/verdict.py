@@ -25,12 +25,14 @@ class Row:
 def at_least(name, value, limit, show, **cells):
     """`show` writes a value with its unit."""
     met = value >= limit
-    return Row(name, target='at least ' + show(limit), met=met, short='' if met else f'by {1 - value / limit:.0%}', **cells)
+    short = '' if met else f'by {1 - value / limit:.0%}'
+    return Row(name, target='at least ' + show(limit), met=met, short=short, **cells)
 
 
 def at_most(name, value, limit, show, **cells):
     met = value <= limit
-    return Row(name, target='at most ' + show(limit), met=met, short='' if met else f'by {value / limit - 1:.0%}', **cells)
+    short = '' if met else f'by {value / limit - 1:.0%}'
+    return Row(name, target='at most ' + show(limit), met=met, short=short, **cells)
 
 
 def times(value):
