@@ -11,6 +11,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "kernel/attach.hpp"
@@ -94,9 +95,18 @@ bool process_lives(std::uint32_t pid) {
   return ::stat(("/proc/" + std::to_string(pid)).c_str(), &status) == 0;
 }
 
-bool is_stale(const Filter& filter) {
-  return filter.priority == priority && std::string_view(filter.name).starts_with(program_prefix) &&
-         !process_lives(filter.handle);
+// Filters of this process that are attached now, by interface and direction. Links are made and dropped by one thread.
+std::set<std::pair<std::uint32_t, TcDirection>>& own_filters() {
+  static std::set<std::pair<std::uint32_t, TcDirection>> filters;
+  return filters;
+}
+
+// In a container every run has the same PID: a filter with ours that we did not attach is that of a killed run.
+bool is_stale(const Filter& filter, std::uint32_t ifindex) {
+  if (filter.priority != priority || !std::string_view(filter.name).starts_with(program_prefix)) return false;
+  if (filter.handle == static_cast<std::uint32_t>(::getpid()))
+    return !own_filters().contains({ifindex, filter.direction});
+  return !process_lives(filter.handle);
 }
 
 int detach_filter(std::uint32_t ifindex, TcDirection direction, std::uint32_t handle) {
@@ -118,6 +128,7 @@ void destroy_qdisc_if_empty(std::uint32_t ifindex) {
   if (!all_filters(ifindex).empty()) return;
   auto hook = make_hook(ifindex, static_cast<bpf_tc_attach_point>(BPF_TC_INGRESS | BPF_TC_EGRESS));
   bpf_tc_hook_destroy(&hook);
+  own_qdiscs().erase(ifindex);
 }
 
 }  // namespace
@@ -125,7 +136,7 @@ void destroy_qdisc_if_empty(std::uint32_t ifindex) {
 Result<int> remove_stale_clsact(std::uint32_t ifindex) {
   int removed = 0;
   for (const auto& filter : all_filters(ifindex)) {
-    if (!is_stale(filter)) continue;
+    if (!is_stale(filter, ifindex)) continue;
     const int error = -detach_filter(ifindex, filter.direction, filter.handle);
     if (error != 0) return fail_errno(error, "cannot remove the clsact filter of a killed process");
     ++removed;
@@ -151,8 +162,10 @@ Result<Link> attach_clsact(int program_fd, std::uint32_t ifindex, TcDirection di
     return fail_errno(error, "cannot attach by clsact");
   }
   if (created == 0) own_qdiscs().insert(ifindex);
+  own_filters().insert({ifindex, direction});
   return Link("clsact", [ifindex, direction, handle = options.handle] {
     detach_filter(ifindex, direction, handle);
+    own_filters().erase({ifindex, direction});
     if (own_qdiscs().contains(ifindex)) destroy_qdisc_if_empty(ifindex);
   });
 }

@@ -168,9 +168,7 @@ Bytes sctp(std::uint16_t source_port, std::uint16_t destination_port, const Byte
   return bytes;
 }
 
-Bytes arp_request() {
-  return {0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 1, 10, 0, 0, 1, 0, 0, 0, 0, 0, 0, 10, 0, 0, 2};
-}
+Bytes arp_request() { return {0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 1, 10, 0, 0, 1, 0, 0, 0, 0, 0, 0, 10, 0, 0, 2}; }
 
 Bytes extension(std::uint8_t type, std::uint8_t next, std::size_t size, const Bytes& payload) {
   constexpr std::uint8_t authentication = 51, routing = 43;
@@ -178,9 +176,10 @@ Bytes extension(std::uint8_t type, std::uint8_t next, std::size_t size, const By
   put8(bytes, next);
   put8(bytes, type == authentication ? size / 4 - 2 : size / 8 - 1);
   if (type == routing) put16(bytes, 253U << 8);  // experimental type, no segments left
-  while (bytes.size() < size) {  // PadN options
+  while (bytes.size() < size) {                  // PadN options
     const auto room = std::min<std::size_t>(size - bytes.size(), 257);
-    if (room == 1) put8(bytes, 0);
+    if (room == 1)
+      put8(bytes, 0);
     else {
       put8(bytes, 1);
       put8(bytes, room - 2);

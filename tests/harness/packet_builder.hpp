@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Packets from the inside out: ethernet(0x0800, ipv4({.protocol = 6}, tcp({.flags = 2}))). Lengths and checksums are right
-// unless a member says otherwise.
+// Packets from the inside out: ethernet(0x0800, ipv4({.protocol = 6}, tcp({.flags = 2}))). Lengths and checksums are
+// right unless a member says otherwise.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -33,10 +33,10 @@ struct Ipv4 {
   std::uint8_t protocol = 6;
   std::array<std::uint8_t, 4> source = {10, 0, 0, 1};
   std::array<std::uint8_t, 4> destination = {10, 0, 0, 2};
-  Bytes options = {};                          ///< a multiple of four bytes
-  std::uint16_t fragment = 0x4000;             ///< flags and offset, as in the header
+  Bytes options = {};               ///< a multiple of four bytes
+  std::uint16_t fragment = 0x4000;  ///< flags and offset, as in the header
   std::uint8_t ttl = 64;
-  std::optional<std::uint8_t> first_byte = {};      ///< version and header length
+  std::optional<std::uint8_t> first_byte = {};  ///< version and header length
   std::optional<std::uint16_t> total_length = {};
 };
 
@@ -56,7 +56,7 @@ struct Tcp {
   std::uint32_t acknowledgment = 0x05060708;
   std::uint8_t flags = 0x18;
   std::uint16_t window = 0x1234;
-  Bytes options = {};  ///< a multiple of four bytes
+  Bytes options = {};                            ///< a multiple of four bytes
   std::optional<std::uint8_t> data_offset = {};  ///< in words
 };
 

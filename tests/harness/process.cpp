@@ -55,9 +55,12 @@ int Process::wait(std::chrono::milliseconds patience) {
   const auto deadline = Clock::now() + patience;
   while (status_ < 0) {
     int status = 0;
-    if (::waitpid(pid_, &status, WNOHANG) == pid_) status_ = exit_status(status);
-    else if (Clock::now() > deadline) return -1;
-    else std::this_thread::sleep_for(poll_interval);
+    if (::waitpid(pid_, &status, WNOHANG) == pid_)
+      status_ = exit_status(status);
+    else if (Clock::now() > deadline)
+      return -1;
+    else
+      std::this_thread::sleep_for(poll_interval);
   }
   return status_;
 }

@@ -63,24 +63,28 @@ void transfer(const Fd& from, const Fd& to, const std::string& text) {
   if (received != text) throw std::runtime_error("TCP delivered other bytes");
 }
 
-void set_up(const NetworkNamespace& where, const std::string& interface, const std::string& own, const std::string& other) {
-  // No router solicitations, no duplicate address detection, no multicast reports.
-  where.run("cd /proc/sys/net/ipv6/conf && echo 0 > default/router_solicitations && echo 0 > default/accept_dad && "
-            "echo 0 > " + interface + "/router_solicitations && echo 0 > " + interface + "/accept_dad && echo 1 > " +
-            interface + "/addr_gen_mode");
-  where.run("ip link set " + interface + " multicast off address 02:00:00:00:09:0" + own);
-  where.run("ip address add 10.9.0." + own + "/24 dev " + interface + " && ip -6 address add fd09::" + own + "/64 dev " +
-            interface + " nodad && ip link set " + interface + " up");
-  for (const std::string prefix : {"10.9.0.", "fd09::"})
-    where.run("ip neighbour add " + prefix + other + " lladdr 02:00:00:00:09:0" + other + " nud permanent dev " + interface);
+void set_up(const NetworkNamespace& where, const std::string& interface, const std::string& own,
+            const std::string& other, bool ipv6) {
+  where.run("ip link set " + interface + " address 02:00:00:00:09:0" + own);
+  if (ipv6) {  // no duplicate address detection, no router solicitations, no link-local address
+    where.run("cd /proc/sys/net/ipv6/conf/" + interface +
+              " && echo 0 > router_solicitations && echo 1 > addr_gen_mode");
+    where.run("ip -6 address add fd09::" + own + "/64 dev " + interface + " nodad");
+  }
+  where.run("ip address add 10.9.0." + own + "/24 dev " + interface + " && ip link set " + interface + " up");
+  std::vector<std::string> prefixes = {"10.9.0."};
+  if (ipv6) prefixes.push_back("fd09::");
+  for (const auto& prefix : prefixes)
+    where.run("ip neighbour add " + prefix + other + " lladdr 02:00:00:00:09:0" + other + " nud permanent dev " +
+              interface);
 }
 
 }  // namespace
 
-Pair::Pair() {
+Pair::Pair(NetworkNamespace::Ipv6 ipv6) : left(ipv6), right(ipv6) {
   left.run("ip link add veth0 type veth peer name veth1 netns " + right.path());
-  set_up(left, "veth0", "1", "2");
-  set_up(right, "veth1", "2", "1");
+  set_up(left, "veth0", "1", "2", ipv6 == NetworkNamespace::Ipv6::on);
+  set_up(right, "veth1", "2", "1", ipv6 == NetworkNamespace::Ipv6::on);
 }
 
 void send_frames(const NetworkNamespace& where, const std::string& interface, const std::vector<Bytes>& frames) {
@@ -109,8 +113,9 @@ void send_udp(const NetworkNamespace& where, const std::string& to, std::uint16_
               const std::string& text) {
   const auto fd = bound_socket(where, to, SOCK_DGRAM, from_port);
   const auto address = make_address(to, port);
-  check(::sendto(fd.get(), text.data(), text.size(), 0, address.get(), address.size) == static_cast<ssize_t>(text.size()),
-        "sendto");
+  check(
+      ::sendto(fd.get(), text.data(), text.size(), 0, address.get(), address.size) == static_cast<ssize_t>(text.size()),
+      "sendto");
 }
 
 void exchange_tcp(const NetworkNamespace& client, const NetworkNamespace& server, const std::string& address,

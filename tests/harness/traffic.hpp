@@ -10,12 +10,13 @@
 
 namespace sonde::test {
 
-/// Two namespaces joined by a veth pair: `left` has veth0 with 10.9.0.1 and fd09::1, `right` has veth1 with 10.9.0.2 and
-/// fd09::2. Neighbours are set for good and nothing is sent by the kernel itself, so every packet is the test's.
+/// Two namespaces joined by a veth pair: `left` has veth0 with 10.9.0.1, `right` has veth1 with 10.9.0.2. Neighbours
+/// are set for good, so every packet is the test's. With IPv6 also fd09::1 and fd09::2, and then the kernel sends
+/// multicast listener reports when it likes: filter by address.
 struct Pair {
-  NetworkNamespace left{NetworkNamespace::Ipv6::on};
-  NetworkNamespace right{NetworkNamespace::Ipv6::on};
-  Pair();
+  NetworkNamespace left;
+  NetworkNamespace right;
+  explicit Pair(NetworkNamespace::Ipv6 ipv6 = NetworkNamespace::Ipv6::off);
 };
 
 /// Sends frames as they are on an interface.

@@ -28,19 +28,25 @@ struct Layout {
   std::map<std::string, Member> members;
 };
 
-#define MEMBER(type, name) {#name, {offsetof(type, name), sizeof(type::name)}}
-#define LAYOUT(type, ...) Layout{#type, sizeof(type), std::has_unique_object_representations_v<type>, {__VA_ARGS__}}
+#define MEMBER(type, name)                              \
+  {                                                     \
+#name, { offsetof(type, name), sizeof(type::name) } \
+  }
+#define LAYOUT(type, ...)                                                                  \
+  Layout {                                                                                 \
+#type, sizeof(type), std::has_unique_object_representations_v < type>, { __VA_ARGS__ } \
+  }
 
 Layout packet_event() {
   using E = sonde_packet_event;
-  Layout layout = LAYOUT(
-      sonde_packet_event, MEMBER(E, header), MEMBER(E, source_address), MEMBER(E, destination_address),
-      MEMBER(E, source_port), MEMBER(E, destination_port), MEMBER(E, packet_size), MEMBER(E, captured_size),
-      MEMBER(E, payload_size), MEMBER(E, payload_offset), MEMBER(E, network_offset), MEMBER(E, tcp_sequence),
-      MEMBER(E, tcp_acknowledgment), MEMBER(E, tcp_window), MEMBER(E, ether_type), MEMBER(E, vlan_outer),
-      MEMBER(E, vlan_inner), MEMBER(E, segments), MEMBER(E, fragment_offset), MEMBER(E, protocol), MEMBER(E, tcp_flags),
-      MEMBER(E, direction), MEMBER(E, flags), MEMBER(E, status), MEMBER(E, hop_limit), MEMBER(E, icmp_type),
-      MEMBER(E, icmp_code));
+  Layout layout =
+      LAYOUT(sonde_packet_event, MEMBER(E, header), MEMBER(E, source_address), MEMBER(E, destination_address),
+             MEMBER(E, source_port), MEMBER(E, destination_port), MEMBER(E, packet_size), MEMBER(E, captured_size),
+             MEMBER(E, payload_size), MEMBER(E, payload_offset), MEMBER(E, network_offset), MEMBER(E, tcp_sequence),
+             MEMBER(E, tcp_acknowledgment), MEMBER(E, tcp_window), MEMBER(E, ether_type), MEMBER(E, vlan_outer),
+             MEMBER(E, vlan_inner), MEMBER(E, segments), MEMBER(E, fragment_offset), MEMBER(E, protocol),
+             MEMBER(E, tcp_flags), MEMBER(E, direction), MEMBER(E, flags), MEMBER(E, status), MEMBER(E, hop_limit),
+             MEMBER(E, icmp_type), MEMBER(E, icmp_code));
   return layout;
 }
 
@@ -51,8 +57,8 @@ std::vector<Layout> filter_layouts() {
           LAYOUT(sonde_network_list, MEMBER(L, count), MEMBER(L, reserved), MEMBER(L, networks)),
           LAYOUT(sonde_port_set, MEMBER(sonde_port_set, words)),
           LAYOUT(sonde_filter, MEMBER(F, tests), MEMBER(F, min_size), MEMBER(F, max_size), MEMBER(F, protocol),
-                 MEMBER(F, direction), MEMBER(F, reserved), MEMBER(F, source), MEMBER(F, destination), MEMBER(F, either),
-                 MEMBER(F, source_ports), MEMBER(F, destination_ports), MEMBER(F, either_ports))};
+                 MEMBER(F, direction), MEMBER(F, reserved), MEMBER(F, source), MEMBER(F, destination),
+                 MEMBER(F, either), MEMBER(F, source_ports), MEMBER(F, destination_ports), MEMBER(F, either_ports))};
 }
 
 std::vector<Layout> other_layouts() {
@@ -61,16 +67,16 @@ std::vector<Layout> other_layouts() {
   using K = sonde_total_key;
   using P = sonde_perf_packet;
   using H = sonde_event_header;
-  return {LAYOUT(sonde_event_header, MEMBER(H, ts_ns), MEMBER(H, len), MEMBER(H, type), MEMBER(H, ifindex)),
-          LAYOUT(sonde_packets_config, MEMBER(C, transport), MEMBER(C, ring_mask), MEMBER(C, wakeup_bytes),
-                 MEMBER(C, snaplen), MEMBER(C, record_classes), MEMBER(C, emit_events), MEMBER(C, capture_bytes),
-                 MEMBER(C, count_totals), MEMBER(C, has_expression), MEMBER(C, pass_verdict), MEMBER(C, reserved)),
-          LAYOUT(sonde_counters, MEMBER(N, taken), MEMBER(N, filtered), MEMBER(N, counted_only), MEMBER(N, emitted),
-                 MEMBER(N, lost), MEMBER(N, uncounted)),
-          LAYOUT(sonde_total_key, MEMBER(K, ifindex), MEMBER(K, direction), MEMBER(K, protocol_class),
-                 MEMBER(K, reserved)),
-          LAYOUT(sonde_total, MEMBER(sonde_total, packets), MEMBER(sonde_total, bytes)),
-          LAYOUT(sonde_perf_packet, MEMBER(P, event), MEMBER(P, tag_tpid), MEMBER(P, tag_tci), MEMBER(P, reserved))};
+  return {
+      LAYOUT(sonde_event_header, MEMBER(H, ts_ns), MEMBER(H, len), MEMBER(H, type), MEMBER(H, ifindex)),
+      LAYOUT(sonde_packets_config, MEMBER(C, transport), MEMBER(C, ring_mask), MEMBER(C, wakeup_bytes),
+             MEMBER(C, snaplen), MEMBER(C, record_classes), MEMBER(C, emit_events), MEMBER(C, capture_bytes),
+             MEMBER(C, count_totals), MEMBER(C, has_expression), MEMBER(C, pass_verdict), MEMBER(C, reserved)),
+      LAYOUT(sonde_counters, MEMBER(N, taken), MEMBER(N, filtered), MEMBER(N, counted_only), MEMBER(N, emitted),
+             MEMBER(N, lost), MEMBER(N, uncounted)),
+      LAYOUT(sonde_total_key, MEMBER(K, ifindex), MEMBER(K, direction), MEMBER(K, protocol_class), MEMBER(K, reserved)),
+      LAYOUT(sonde_total, MEMBER(sonde_total, packets), MEMBER(sonde_total, bytes)),
+      LAYOUT(sonde_perf_packet, MEMBER(P, event), MEMBER(P, tag_tpid), MEMBER(P, tag_tci), MEMBER(P, reserved))};
 }
 
 using Object = std::unique_ptr<bpf_object, decltype(&bpf_object__close)>;

@@ -21,8 +21,8 @@ packets::ProgramOptions with_bytes(std::uint32_t snaplen, sonde_transport transp
 Bytes udp_packet(std::size_t size) { return ethernet({}, ipv4({.protocol = 17}, udp({}, counting(size - 42)))); }
 
 // Around the sizes at which the ring takes another record class, and the bounds of a frame.
-const std::vector<std::size_t> sizes = {42, 43, 63, 64, 65, 96, 97, 127, 128, 129, 319, 320, 321, 767, 768,
-                                        769, 1500, 1514, 1536, 1537, 3000, 3400};
+const std::vector<std::size_t> sizes = {42,  43,  63,  64,  65,  96,   97,   127,  128,  129,  319,
+                                        320, 321, 767, 768, 769, 1500, 1514, 1536, 1537, 3000, 3400};
 
 void check_bytes(PacketPrograms& programs, const char* program, const Bytes& packet, std::size_t wanted) {
   SCOPED_TRACE(std::string(program) + ", packet of " + std::to_string(packet.size()) + " bytes");
@@ -80,7 +80,8 @@ INSTANTIATE_TEST_SUITE_P(Transports, Headers, testing::Values(SONDE_TRANSPORT_RI
 TEST(CaptureBytes, OfJumboFramesInXdpBuffers) {
   for (const auto transport : {SONDE_TRANSPORT_RING, SONDE_TRANSPORT_PERF}) {
     PacketPrograms programs(with_bytes(65'535, transport));
-    for (const std::size_t size : {4000, 9000, 16'400, 40'000}) check_bytes(programs, "sonde_xdp", udp_packet(size), 65'535);
+    for (const std::size_t size : {4000, 9000, 16'400, 40'000})
+      check_bytes(programs, "sonde_xdp", udp_packet(size), 65'535);
     PacketPrograms short_snaplen(with_bytes(5000, transport));
     check_bytes(short_snaplen, "sonde_xdp", udp_packet(9000), 5000);
   }

@@ -7,7 +7,7 @@
 namespace sonde::test {
 namespace {
 
-const Bytes tcp4 = ethernet({}, ipv4({}, tcp({}, counting(46))));                             // 100 bytes
+const Bytes tcp4 = ethernet({}, ipv4({}, tcp({}, counting(46))));                                    // 100 bytes
 const Bytes icmp6 = ethernet({.type = ether_ipv6}, ipv6({.next = 58}, icmp(128, 0, counting(38))));  // 100 bytes
 const Bytes arp = ethernet({.type = ether_arp}, arp_request());
 const Bytes lldp = ethernet({.type = 0x88cc}, counting(46));

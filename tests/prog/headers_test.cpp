@@ -12,7 +12,8 @@ namespace sonde::test {
 namespace {
 
 bool refused(const ProgramUnderTest& program, const RunResult& result, const Bytes& packet) {
-  return result.error == EINVAL && (std::strcmp(program.name, "sonde_xdp") == 0 ? packet.size() <= 14 : refused_for_tc(packet));
+  return result.error == EINVAL &&
+         (std::strcmp(program.name, "sonde_xdp") == 0 ? packet.size() <= 14 : refused_for_tc(packet));
 }
 
 void check_untouched(const ProgramUnderTest& program, const Bytes& packet, const RunResult& result) {
@@ -147,8 +148,8 @@ TEST(PacketHeaders, JumboFramesGoThroughXdp) {
   EXPECT_EQ(describe(header_members(result.events.front())), describe(parsed(packet, LinkType::ethernet)));
 }
 
-// An XDP test packet has a page, less headroom and skb_shared_info, of linear bytes (net/bpf/test_run.c); the rest lies in
-// fragments, as with jumbo frames of real drivers, and cannot be read in place.
+// An XDP test packet has a page, less headroom and skb_shared_info, of linear bytes (net/bpf/test_run.c); the rest lies
+// in fragments, as with jumbo frames of real drivers, and cannot be read in place.
 TEST(PacketHeaders, HeadersInFragmentsOfAnXdpBufferAreSnapped) {
   PacketPrograms programs;
   Bytes chain = udp({}, counting(9));

@@ -48,8 +48,9 @@ void add_tags(std::vector<Sample>& samples) {
 }
 
 // Frames that are not IP: what is behind their tags is payload.
-void add_other(std::vector<Sample>& samples, const std::string& name, const Bytes& frame, std::uint16_t type,
-               std::uint16_t payload, const Change& change = [](auto&) {}) {
+void add_other(
+    std::vector<Sample>& samples, const std::string& name, const Bytes& frame, std::uint16_t type,
+    std::uint16_t payload, const Change& change = [](auto&) {}) {
   sonde_packet_event event{};
   event.packet_size = static_cast<std::uint32_t>(frame.size());
   event.ether_type = type;
@@ -70,8 +71,8 @@ void add_others(std::vector<Sample>& samples) {
   add_other(samples, "802.3 length", ethernet({.type = 38}, counting(46)), 38, 14);
   add_other(samples, "near IPv4", ethernet({.type = 0x0801}, ipv4({}, tcp({}))), 0x0801, 14);
   add_other(samples, "near IPv6", ethernet({.type = 0x86dc}, ipv6({}, tcp({}))), 0x86dc, 14);
-  add_other(samples, "a third tag", ethernet({.tags = {{0x88a8, 1}, {0x8100, 2}, {0x8100, 3}}}, ipv4({}, tcp({}))), 0x8100,
-            22, [](auto& event) {
+  add_other(samples, "a third tag", ethernet({.tags = {{0x88a8, 1}, {0x8100, 2}, {0x8100, 3}}}, ipv4({}, tcp({}))),
+            0x8100, 22, [](auto& event) {
               event.flags |= SONDE_PACKET_VLAN | SONDE_PACKET_QINQ;
               event.vlan_outer = 1;
               event.vlan_inner = 2;
@@ -201,7 +202,8 @@ void add_ipv6_extensions(std::vector<Sample>& samples) {
   for (const std::uint8_t type : {0, 43, 51, 60, 135, 139, 140})
     for (const std::size_t size : {8, 16, 64}) {
       add_ipv6(samples, "extension " + std::to_string(type) + " of " + std::to_string(size), {.next = type},
-               extension(type, udp_number, size, body), udp_number, static_cast<std::uint16_t>(62 + size), 9, udp_ports);
+               extension(type, udp_number, size, body), udp_number, static_cast<std::uint16_t>(62 + size), 9,
+               udp_ports);
     }
   add_ipv6(samples, "authentication header of 12", {.next = 51}, extension(51, udp_number, 12, body), udp_number, 74, 9,
            udp_ports);
@@ -232,8 +234,8 @@ void add_ipv6_extensions(std::vector<Sample>& samples) {
   Bytes nine = body;
   for (int i = 0; i < 9; ++i) nine = extension(60, i == 0 ? udp_number : 60, 8, nine);
   add_ipv6(samples, "nine extensions: eight are read", {.next = 60}, nine, 60, 54 + 64, 8 + 17, [](auto&) {});
-  add_ipv6(samples, "extension beyond the packet", {.next = 60}, first_of(extension(60, udp_number, 64, {}), 40), 60, 54,
-           40, [](auto& event) { event.status = SONDE_PARSE_TRUNCATED_NETWORK; });
+  add_ipv6(samples, "extension beyond the packet", {.next = 60}, first_of(extension(60, udp_number, 64, {}), 40), 60,
+           54, 40, [](auto& event) { event.status = SONDE_PARSE_TRUNCATED_NETWORK; });
 }
 
 void add_ipv6_fragments(std::vector<Sample>& samples) {
@@ -254,10 +256,12 @@ void add_ipv6_fragments(std::vector<Sample>& samples) {
     add_ipv6(samples, "later IPv6 fragment " + number, {.next = 44}, fragment_extension(udp_number, fragment, body),
              udp_number, 62, 17, later);
     add_ipv6(samples, "later fragment behind extensions " + number, {.next = 0},
-             extension(0, 43, 8, extension(43, 44, 24, fragment_extension(60, fragment, body))), 60, 54 + 40, 17, later);
+             extension(0, 43, 8, extension(43, 44, 24, fragment_extension(60, fragment, body))), 60, 54 + 40, 17,
+             later);
   }
   add_ipv6(samples, "extension behind the first fragment", {.next = 44},
-           fragment_extension(60, 1, extension(60, udp_number, 16, body)), udp_number, 54 + 8 + 16 + 8, 9, [](auto& event) {
+           fragment_extension(60, 1, extension(60, udp_number, 16, body)), udp_number, 54 + 8 + 16 + 8, 9,
+           [](auto& event) {
              udp_ports(event);
              event.flags |= SONDE_PACKET_FRAGMENT;
            });

@@ -59,7 +59,6 @@ capture() {
 nothing_left() { tools/leftovers.sh --since "$1"; }
 
 printf 'kernel %s\n' "$(uname -r)"
-modprobe -a tun veth dummy sctp # no udev here: loading tun makes /dev/net/tun
 before=$(tools/leftovers.sh)
 run_test_programs "$1"
 step doctor "$sonde" doctor

@@ -72,7 +72,9 @@ TEST(AfPacket, AnyCoversInterfacesThatAppearLater) {
   add_veth(left, "veth0", right, "late1");
   send_udp(left, "veth0", 1000, 10);
   const auto seen = read_some(*source, 10, patience);
-  ASSERT_EQ(seen.packets.size(), 10U);
+  EXPECT_EQ(interface_counter(left, "veth0", "tx_packets"), 10U);
+  EXPECT_EQ(interface_counter(right, "late1", "rx_packets"), 10U);
+  ASSERT_EQ(seen.packets.size(), 10U) << source->loss()[0].taken;
   EXPECT_EQ(source->interfaces().at(seen.packets[9].event.header.ifindex).name, "late1");
 }
 

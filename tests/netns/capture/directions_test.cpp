@@ -29,7 +29,7 @@ class Directions : public testing::TestWithParam<Words> {};
 TEST_P(Directions, OfTcp) {
   for (const auto& family : families) {
     SCOPED_TRACE(family.name);
-    const Pair pair;
+    const Pair pair(NetworkNamespace::Ipv6::on);
     Words words = {"-i", "veth0"};
     words.insert(words.end(), GetParam().begin(), GetParam().end());
     const auto seen = capture(pair.left, words, [&] {
@@ -58,7 +58,7 @@ TEST_P(Directions, OfTcp) {
 TEST_P(Directions, OfUdp) {
   for (const auto& family : families) {
     SCOPED_TRACE(family.name);
-    const Pair pair;
+    const Pair pair(NetworkNamespace::Ipv6::on);
     Words words = {"-i", "veth0", "--protocol", "udp"};
     words.insert(words.end(), GetParam().begin(), GetParam().end());
     const auto seen = capture(pair.left, words, [&] {
@@ -76,8 +76,8 @@ TEST_P(Directions, OfUdp) {
 TEST_P(Directions, OfPing) {
   for (const auto& family : families) {
     SCOPED_TRACE(family.name);
-    const Pair pair;
-    Words words = {"-i", "veth0"};
+    const Pair pair(NetworkNamespace::Ipv6::on);
+    Words words = {"-i", "veth0", "--ip", family.own};
     words.insert(words.end(), GetParam().begin(), GetParam().end());
     const auto seen = capture(pair.left, words, [&] { pair.left.run("ping -c 2 -i 0.01 " + family.other); });
     const bool v6 = family.own.find(':') != std::string::npos;
@@ -122,8 +122,8 @@ TEST(DirectionFilter, KeepsOneSide) {
 
 // Nested headers stay right on the wire's way through real skbs, whose headers may lie outside the linear part.
 TEST(Headers, OfFragmentsAndLargePackets) {
-  const Pair pair;
-  const auto seen = capture(pair.left, {"-i", "veth0"}, [&] {
+  const Pair pair(NetworkNamespace::Ipv6::on);
+  const auto seen = capture(pair.left, {"-i", "veth0", "--ip", "fd09::1", "--ip", "10.9.0.1"}, [&] {
     pair.left.run("ping -c 1 -s 4000 10.9.0.2");
     pair.left.run("ping -c 1 -s 4000 fd09::2");
   });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a capture ends: signals, limits, closed pipes, full disks, wrong words, missing privileges; and how soon a packet's
-// line is there.
+// How a capture ends: signals, limits, closed pipes, full disks, wrong words, missing privileges; and how soon a
+// packet's line is there.
 #include <gtest/gtest.h>
 #include <sys/mount.h>
 
@@ -23,7 +23,8 @@ TEST_P(Signals, DrainTheRings) {
   for (const Words& words : {Words{}, Words{"--transport", "perf"}, Words{"--rings", "cpu"}}) {
     Words all = {"-i", "veth0"};
     all.insert(all.end(), words.begin(), words.end());
-    const auto seen = capture(pair.left, all, [&] { send_frame(pair.right, "veth1", udp_frame(), 5000); }, GetParam());
+    const auto seen = capture(
+        pair.left, all, [&] { send_frame(pair.right, "veth1", udp_frame(), 5000); }, GetParam());
     EXPECT_EQ(seen.status, 0) << seen.errors;
     EXPECT_EQ(seen.only("udp", "in").size(), 5000U);
     EXPECT_EQ(seen.summary["totals"]["in"]["udp"]["packets"], 5000);
@@ -53,7 +54,8 @@ TEST(Rings, OneACpuAreMergedByTime) {
 TEST(Limits, Count) {
   const Pair pair;
   for (const std::string count : {"1", "3", "257"}) {
-    const auto seen = capture(pair.left, {"-i", "veth0", "-c", count}, [&] { send_frame(pair.right, "veth1", udp_frame(), 600); }, 0);
+    const auto seen = capture(
+        pair.left, {"-i", "veth0", "-c", count}, [&] { send_frame(pair.right, "veth1", udp_frame(), 600); }, 0);
     EXPECT_EQ(seen.status, 0) << seen.errors;
     EXPECT_EQ(seen.packets.size(), std::stoul(count));
     EXPECT_TRUE(seen.balanced()) << seen.errors;
@@ -63,7 +65,8 @@ TEST(Limits, Count) {
 TEST(Limits, Duration) {
   const Pair pair;
   const auto start = Clock::now();
-  const auto seen = capture(pair.left, {"-i", "veth0", "--duration", "300ms"}, [&] { send_frame(pair.right, "veth1", udp_frame(), 5); }, 0);
+  const auto seen = capture(
+      pair.left, {"-i", "veth0", "--duration", "300ms"}, [&] { send_frame(pair.right, "veth1", udp_frame(), 5); }, 0);
   EXPECT_EQ(seen.status, 0);
   EXPECT_EQ(seen.packets.size(), 5U);
   EXPECT_GE(Clock::now() - start, std::chrono::milliseconds{300});
@@ -82,9 +85,11 @@ TEST(Limits, QuietPrintsNoPackets) {
 TEST(ClosedPipe, EndsQuietlyAndWell) {
   const Pair pair;
   for (const std::string output : {"text", "json"}) {
-    Process shell(pair.left, {"bash", "-c", "set -o pipefail; " + sonde_path + " capture -i veth0 -o " + output + " | head -n 1"});
+    Process shell(pair.left,
+                  {"bash", "-c", "set -o pipefail; " + sonde_path + " capture -i veth0 -o " + output + " | head -n 1"});
     ASSERT_TRUE(shell.wait_for_error_text("sonde: source"));
-    for (int i = 0; i < 200 && shell.wait(std::chrono::milliseconds{20}) < 0; ++i) send_frame(pair.right, "veth1", udp_frame());
+    for (int i = 0; i < 200 && shell.wait(std::chrono::milliseconds{20}) < 0; ++i)
+      send_frame(pair.right, "veth1", udp_frame());
     EXPECT_EQ(shell.wait(), 0) << shell.errors();
     EXPECT_EQ(lines_of(shell.output()).size(), 1U);
     EXPECT_EQ(shell.errors().find("roken pipe"), std::string::npos) << shell.errors();
@@ -194,7 +199,8 @@ TEST(ExitStatus, OfFailuresIsOne) {
   const auto missing = run_sonde(where, {"capture", "-r", "/nosuch/file.pcap"});
   EXPECT_EQ(missing.status, 1) << missing.errors;
   EXPECT_NE(missing.errors.find("/nosuch/file.pcap"), std::string::npos) << missing.errors;
-  const auto unwritable = run_sonde(where, {"capture", "-i", "lo", "-w", "/nosuch/folder/file.pcapng", "--duration", "1s"});
+  const auto unwritable =
+      run_sonde(where, {"capture", "-i", "lo", "-w", "/nosuch/folder/file.pcapng", "--duration", "1s"});
   EXPECT_EQ(unwritable.status, 1) << unwritable.errors;
   EXPECT_NE(unwritable.errors.find("/nosuch/folder/file.pcapng"), std::string::npos) << unwritable.errors;
 }
@@ -206,8 +212,9 @@ TEST(ExitStatus, WithoutPrivilegesIsThree) {
   std::filesystem::create_directory(folder);
   where.run("cp " + sonde_path + " " + folder.string() + "/sonde; cp -L $(ldd " + sonde_path +
             " | awk '/libsonde/ {print $3}') " + folder.string() + "/; chmod -R a+rX " + folder.string());
-  Process process(where, {"setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "env",
-                          "LD_LIBRARY_PATH=" + folder.string(), folder / "sonde", "capture", "-i", "lo", "--duration", "1s"});
+  Process process(where,
+                  {"setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "env",
+                   "LD_LIBRARY_PATH=" + folder.string(), folder / "sonde", "capture", "-i", "lo", "--duration", "1s"});
   EXPECT_EQ(process.wait(), 3) << process.errors();
   EXPECT_NE(process.errors().find("Operation not permitted"), std::string::npos) << process.errors();
   std::filesystem::remove_all(folder);

@@ -6,7 +6,12 @@
 #include <linux/bpf.h>
 #include <linux/if_link.h>
 #include <net/if.h>
+#include <sched.h>
 #include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <exception>
 
 #include "harness/collect.hpp"
 #include "sensors/packets/packets.hpp"
@@ -50,7 +55,9 @@ void expect_nothing_left(const NetworkNamespace& where) {
 
 // Links go with the last reference, a moment after the process.
 void wait_until_gone(const NetworkNamespace& where) {
-  for (int i = 0; i < 200 && (!xdp_of(where).is_null() || tcx_programs(where, tcx_ingress) > 0 || tcx_programs(where, tcx_egress) > 0); ++i)
+  for (int i = 0; i < 200 && (!xdp_of(where).is_null() || tcx_programs(where, tcx_ingress) > 0 ||
+                              tcx_programs(where, tcx_egress) > 0);
+       ++i)
     ::usleep(10'000);
 }
 
@@ -100,7 +107,8 @@ TEST(XdpModes, NativeWhereThereIsNoneIsAnError) {
 
 TEST(XdpModes, AutoFallsBackToGeneric) {
   const NetworkNamespace where;
-  const auto seen = capture(where, {"-i", "lo", "--xdp-mode", "auto"}, [&] { send_udp(where, "127.0.0.1", 1025, 514, "x"); });
+  const auto seen =
+      capture(where, {"-i", "lo", "--xdp-mode", "auto"}, [&] { send_udp(where, "127.0.0.1", 1025, 514, "x"); });
   EXPECT_NE(seen.errors.find("lo: in by generic XDP"), std::string::npos) << seen.errors;
   EXPECT_EQ(seen.only("udp").size(), 1U);
 }
@@ -130,8 +138,10 @@ TEST(ForeignXdp, StaysInPlace) {
     });
     EXPECT_EQ(xdp_of(pair.left), before);
     EXPECT_EQ(seen.only("udp", "in").size(), 5U) << seen.errors;
-    EXPECT_NE(seen.errors.find("XDP program " + std::to_string(before["prog"]["id"].get<int>()) + " is attached and stays"),
-              std::string::npos) << seen.errors;
+    EXPECT_NE(
+        seen.errors.find("XDP program " + std::to_string(before["prog"]["id"].get<int>()) + " is attached and stays"),
+        std::string::npos)
+        << seen.errors;
     EXPECT_EQ(seen.errors.find("taken at tc ingress") != std::string::npos, mode != "off") << seen.errors;
   }
 }
@@ -155,6 +165,17 @@ std::unique_ptr<pipeline::Source> open_clsact(const NetworkNamespace& where) {
   return source;
 }
 
+// clsact is taken away by netlink, in the namespace of the caller.
+Collected end_clsact(const NetworkNamespace& where, std::unique_ptr<pipeline::Source> source) {
+  Collected seen;
+  where.call([&] {
+    seen = stop_and_drain(*source);
+    EXPECT_TRUE(balanced(*source));
+    source.reset();
+  });
+  return seen;
+}
+
 pid_t die_with_clsact(const NetworkNamespace& where) {
   const pid_t child = ::fork();
   if (child == 0) {
@@ -174,22 +195,52 @@ std::size_t count_of(const std::string& text, const std::string& word) {
 TEST(Clsact, FiltersOfAKilledRunGoWithTheNext) {
   const Pair pair;
   die_with_clsact(pair.left);
-  EXPECT_EQ(count_of(clsact_filters(pair.left), "sonde_"), 2U) << "the killed process left its filters";
-  {
-    const auto source = open_clsact(pair.left);
-    EXPECT_EQ(count_of(clsact_filters(pair.left), "sonde_"), 2U) << clsact_filters(pair.left);
-    send_frame(pair.right, "veth1", udp_frame(), 4);
-    send_frame(pair.left, "veth0", udp_frame(), 3);
-    EXPECT_EQ(stop_and_drain(*source).packets.size(), 7U);
-    EXPECT_TRUE(balanced(*source));
-  }
+  EXPECT_EQ(count_of(clsact_filters(pair.left), "name sonde_"), 2U) << "the killed process left its filters";
+  auto source = open_clsact(pair.left);
+  EXPECT_EQ(count_of(clsact_filters(pair.left), "name sonde_"), 2U) << clsact_filters(pair.left);
+  send_frame(pair.right, "veth1", udp_frame(), 4);
+  send_frame(pair.left, "veth0", udp_frame(), 3);
+  EXPECT_EQ(end_clsact(pair.left, std::move(source)).packets.size(), 7U);
   EXPECT_EQ(clsact_filters(pair.left), "");
   expect_nothing_left(pair.left);
 }
 
+// In a container sonde has the same PID at each start.
+TEST(Clsact, AKilledRunWithTheSamePidIsNoObstacle) {
+  const Pair pair;
+  const auto run_as_pid_one = [&](bool die) {
+    const pid_t outer = ::fork();
+    if (outer == 0) {
+      if (::unshare(CLONE_NEWPID) != 0) ::_exit(90);
+      const pid_t inner = ::fork();
+      if (inner == 0) {
+        try {
+          auto source = open_clsact(pair.left);
+          if (die) ::raise(SIGKILL), ::_exit(92);  // PID 1 shrugs off its own signals
+          (void)end_clsact(pair.left, std::move(source));
+        } catch (const std::exception& error) {
+          std::fputs(error.what(), stderr);
+          ::_exit(91);
+        }
+        ::_exit(0);
+      }
+      int status = 0;
+      ::waitpid(inner, &status, 0);
+      ::_exit(WEXITSTATUS(status));
+    }
+    int status = 0;
+    ::waitpid(outer, &status, 0);
+    return WEXITSTATUS(status);
+  };
+  EXPECT_EQ(run_as_pid_one(true), 92);
+  EXPECT_EQ(count_of(clsact_filters(pair.left), "handle 0x1 sonde_"), 2U) << clsact_filters(pair.left);
+  EXPECT_EQ(run_as_pid_one(false), 0);
+  EXPECT_EQ(clsact_filters(pair.left), "");
+}
+
 TEST(Clsact, TwoRunsLiveSideBySide) {
   const Pair pair;
-  const auto one = open_clsact(pair.left);
+  auto one = open_clsact(pair.left);
   int ready[2];
   ASSERT_EQ(::pipe(ready), 0);
   const pid_t child = ::fork();
@@ -200,14 +251,14 @@ TEST(Clsact, TwoRunsLiveSideBySide) {
   }
   char byte = 0;
   ASSERT_EQ(::read(ready[0], &byte, 1), 1);
-  EXPECT_EQ(count_of(clsact_filters(pair.left), "sonde_"), 4U) << clsact_filters(pair.left);
+  EXPECT_EQ(count_of(clsact_filters(pair.left), "name sonde_"), 4U) << clsact_filters(pair.left);
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);
   ::close(ready[0]);
   ::close(ready[1]);
-  EXPECT_TRUE(one->stop());
-  EXPECT_EQ(count_of(clsact_filters(pair.left), "sonde_"), 2U) << "the other one's stay until a run removes them";
-  (void)stop_and_drain(*open_clsact(pair.left));
+  (void)end_clsact(pair.left, std::move(one));
+  EXPECT_EQ(count_of(clsact_filters(pair.left), "name sonde_"), 2U) << "the other one's stay until a run removes them";
+  (void)end_clsact(pair.left, open_clsact(pair.left));
   EXPECT_EQ(clsact_filters(pair.left), "");
 }
 
@@ -219,26 +270,25 @@ TEST(Clsact, OfSomebodyElseSurvives) {
                            {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
   const Fd program(bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "somebody", "GPL", code, 2, nullptr));
   pair.left.call([&] {
-    LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = static_cast<int>(::if_nametoindex("veth0")), .attach_point = BPF_TC_INGRESS);
+    LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = static_cast<int>(::if_nametoindex("veth0")),
+                .attach_point = BPF_TC_INGRESS);
     LIBBPF_OPTS(bpf_tc_opts, options, .prog_fd = program.get(), .handle = 1, .priority = 1);
     ASSERT_EQ(bpf_tc_attach(&hook, &options), 0);
   });
-  {
-    const auto source = open_clsact(pair.left);
-    EXPECT_EQ(count_of(clsact_filters(pair.left), "sonde_"), 2U);
-    send_frame(pair.right, "veth1", udp_frame(), 4);
-    EXPECT_EQ(stop_and_drain(*source).packets.size(), 4U) << "seen behind the other filter";
-  }
+  auto source = open_clsact(pair.left);
+  EXPECT_EQ(count_of(clsact_filters(pair.left), "name sonde_"), 2U);
+  send_frame(pair.right, "veth1", udp_frame(), 4);
+  EXPECT_EQ(end_clsact(pair.left, std::move(source)).packets.size(), 4U) << "seen behind the other filter";
   const auto filters = clsact_filters(pair.left);
-  EXPECT_EQ(count_of(filters, "sonde_"), 0U) << filters;
-  EXPECT_EQ(count_of(filters, "somebody"), 1U) << filters;
+  EXPECT_EQ(count_of(filters, "name sonde_"), 0U) << filters;
+  EXPECT_EQ(count_of(filters, "name somebody"), 1U) << filters;
   EXPECT_NE(qdiscs(pair.left).find("clsact"), std::string::npos);
 }
 
 TEST(Clsact, AnEmptyQdiscOfSomebodyElseSurvives) {
   const Pair pair;
   pair.left.run("tc qdisc add dev veth0 clsact");
-  (void)stop_and_drain(*open_clsact(pair.left));
+  (void)end_clsact(pair.left, open_clsact(pair.left));
   EXPECT_NE(qdiscs(pair.left).find("clsact"), std::string::npos);
 }
 

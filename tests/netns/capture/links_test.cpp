@@ -33,10 +33,11 @@ TEST(Links, BridgeWithTwoPorts) {
   const NetworkNamespace bridge, one, two;
   add_veth(bridge, "port1", one, "eth1");
   add_veth(bridge, "port2", two, "eth2");
-  bridge.run("ip link add br0 type bridge && ip link set port1 master br0 && ip link set port2 master br0 && "
-             "ip link set br0 up && sleep 0.1");
-  const auto seen = capture(bridge, {"-i", "br0", "-i", "port1", "-i", "port2"},
-                            [&] { send_frame(one, "eth1", udp_frame(), 4); });
+  bridge.run(
+      "ip link add br0 type bridge && ip link set port1 master br0 && ip link set port2 master br0 && "
+      "ip link set br0 up && sleep 0.1");
+  const auto seen =
+      capture(bridge, {"-i", "br0", "-i", "port1", "-i", "port2"}, [&] { send_frame(one, "eth1", udp_frame(), 4); });
   std::map<std::string, int> counted;
   for (const auto& packet : seen.only("udp"))
     ++counted[packet["interface"].get<std::string>() + " " + packet["direction"].get<std::string>()];
@@ -45,9 +46,12 @@ TEST(Links, BridgeWithTwoPorts) {
 
 TEST(Links, Macvlan) {
   const Pair pair;
-  pair.left.run("ip link add link veth0 name mac0 address 02:00:00:00:09:09 type macvlan mode bridge && ip address add 10.8.0.1/24 dev mac0 && "
-                "ip link set mac0 up && ip neighbour add 10.8.0.2 lladdr 02:00:00:00:09:02 dev mac0");
-  pair.right.run("ip address add 10.8.0.2/24 dev veth1 && ip neighbour add 10.8.0.1 lladdr 02:00:00:00:09:09 dev veth1");
+  pair.left.run(
+      "ip link add link veth0 name mac0 address 02:00:00:00:09:09 type macvlan mode bridge && ip address add "
+      "10.8.0.1/24 dev mac0 && "
+      "ip link set mac0 up && ip neighbour add 10.8.0.2 lladdr 02:00:00:00:09:02 dev mac0");
+  pair.right.run(
+      "ip address add 10.8.0.2/24 dev veth1 && ip neighbour add 10.8.0.1 lladdr 02:00:00:00:09:09 dev veth1");
   const auto seen = capture(pair.left, {"-i", "mac0"}, [&] { pair.left.run("ping -c 2 -i 0.01 10.8.0.2"); });
   EXPECT_EQ(seen.only("icmp", "out").size(), 2U) << seen.output;
   EXPECT_EQ(seen.only("icmp", "in").size(), 2U);
@@ -70,7 +74,8 @@ Fd open_tun(const NetworkNamespace& where) {
 TEST(Links, TunCarriesBareIp) {
   const NetworkNamespace where;
   const auto tun = open_tun(where);
-  const auto in = ipv4({.protocol = 17, .source = {10, 7, 0, 2}, .destination = {10, 7, 0, 1}}, udp({.destination_port = 9}, counting(20)));
+  const auto in = ipv4({.protocol = 17, .source = {10, 7, 0, 2}, .destination = {10, 7, 0, 1}},
+                       udp({.destination_port = 9}, counting(20)));
   const TemporaryFile file(".pcapng");
   const auto traffic = [&] {
     ASSERT_EQ(::write(tun.get(), in.data(), in.size()), static_cast<ssize_t>(in.size()));
@@ -93,17 +98,22 @@ TEST(Links, TunCarriesBareIp) {
 
 TEST(Links, VlanSubInterface) {
   const Pair pair;
-  if (std::system(("nsenter --net=" + pair.left.path() + " ip link add link veth0 name probe type vlan id 9 2>/dev/null").c_str()) != 0)
+  if (std::system(
+          ("nsenter --net=" + pair.left.path() + " ip link add link veth0 name probe type vlan id 9 2>/dev/null")
+              .c_str()) != 0)
     GTEST_SKIP() << "this kernel has no 802.1Q interfaces (CONFIG_VLAN_8021Q)";
-  pair.left.run("ip link delete probe && ip link add link veth0 name vlan100 type vlan id 100 && "
-                "ip address add 10.6.0.1/24 dev vlan100 && ip link set vlan100 up");
-  pair.right.run("ip link add link veth1 name vlan100 type vlan id 100 && ip address add 10.6.0.2/24 dev vlan100 && "
-                 "ip link set vlan100 up");
+  pair.left.run(
+      "ip link delete probe && ip link add link veth0 name vlan100 type vlan id 100 && "
+      "ip address add 10.6.0.1/24 dev vlan100 && ip link set vlan100 up");
+  pair.right.run(
+      "ip link add link veth1 name vlan100 type vlan id 100 && ip address add 10.6.0.2/24 dev vlan100 && "
+      "ip link set vlan100 up");
   const auto inner = capture(pair.left, {"-i", "vlan100"}, [&] { pair.left.run("ping -c 2 -i 0.01 10.6.0.2"); });
   EXPECT_EQ(inner.only("icmp", "out").size(), 2U);
   EXPECT_EQ(inner.only("icmp", "in").size(), 2U);
   EXPECT_FALSE(inner.only("icmp").at(0).contains("vlan"));
-  const auto outer = capture(pair.left, {"-i", "veth0", "vlan", "100"}, [&] { pair.left.run("ping -c 2 -i 0.01 10.6.0.2"); });
+  const auto outer =
+      capture(pair.left, {"-i", "veth0", "vlan", "100"}, [&] { pair.left.run("ping -c 2 -i 0.01 10.6.0.2"); });
   EXPECT_EQ(outer.only("icmp", "out").size(), 2U);
   EXPECT_EQ(outer.only("icmp", "in").size(), 2U);
   EXPECT_EQ(outer.only("icmp").at(0)["vlan"], Json::array({100}));
@@ -118,7 +128,8 @@ class Tags : public testing::TestWithParam<Words> {
     return all;
   }
   static Bytes frame(const std::vector<Tag>& tags, std::uint16_t port) {
-    return ethernet({.tags = tags, .broadcast = true}, ipv4({.protocol = 17}, udp({.destination_port = port}, counting(40))));
+    return ethernet({.tags = tags, .broadcast = true},
+                    ipv4({.protocol = 17}, udp({.destination_port = port}, counting(40))));
   }
 };
 

@@ -37,48 +37,67 @@ void make_traffic(const Pair& pair) {
   page.write(std::string(20'000, 'p'));
   Process server(pair.right, {"python3", "-m", "http.server", "8080", "--bind", "::", "-d", "/usr/share/misc"});
   wait_for_listener(pair.right, "8080");
-  pair.left.run("curl -s -o /dev/null http://10.9.0.2:8080/; curl -s -o /dev/null 'http://[fd09::2]:8080/nothing'; true");
-  pair.left.run("dig +tries=1 +timeout=1 @10.9.0.2 example.org >/dev/null; dig +tries=1 +timeout=1 @fd09::2 -t AAAA example.org >/dev/null; true");
-  pair.left.run("ping -c 2 -i 0.01 10.9.0.2; ping -c 2 -i 0.01 fd09::2; ping -c 1 -s 4000 10.9.0.2; ping -c 1 -s 4000 fd09::2");
-  pair.left.run("nmap -n -Pn -sS -p 8075-8084 --max-retries 1 10.9.0.2 >/dev/null; echo hello | nc -w 1 -u 10.9.0.2 9999; true");
-  send_frames(pair.right, "veth1", {udp_frame(), ethernet({.type = 0x88cc}, counting(46)),
-                                    ethernet({.broadcast = true}, ipv4({.protocol = 132}, sctp(1, 2, {1, 0, 0, 4}))),
-                                    ethernet({.tags = {{0x8100, 100}}, .broadcast = true}, ipv4({.protocol = 17}, udp({})))});
+  pair.left.run(
+      "curl -s -o /dev/null http://10.9.0.2:8080/; curl -s -o /dev/null 'http://[fd09::2]:8080/nothing'; true");
+  pair.left.run(
+      "dig +tries=1 +timeout=1 @10.9.0.2 example.org >/dev/null; dig +tries=1 +timeout=1 @fd09::2 -t AAAA example.org "
+      ">/dev/null; true");
+  pair.left.run(
+      "ping -c 2 -i 0.01 10.9.0.2; ping -c 2 -i 0.01 fd09::2; ping -c 1 -s 4000 10.9.0.2; ping -c 1 -s 4000 fd09::2");
+  pair.left.run(
+      "nmap -n -Pn -sS -p 8075-8084 --max-retries 1 10.9.0.2 >/dev/null; echo hello | nc -w 1 -u 10.9.0.2 9999; true");
+  send_frames(pair.right, "veth1",
+              {udp_frame(), ethernet({.type = 0x88cc}, counting(46)),
+               ethernet({.broadcast = true}, ipv4({.protocol = 132}, sctp(1, 2, {1, 0, 0, 4}))),
+               ethernet({.tags = {{0x8100, 100}}, .broadcast = true}, ipv4({.protocol = 17}, udp({})))});
 }
+
+// Multicast listener reports come when the kernel likes, also between the starts of the two programs.
+constexpr const char* not_from_the_kernel = "not ip6 multicast";
 
 struct Files {
   TemporaryFile tcpdump{".pcap"};
   TemporaryFile sonde{".pcapng"};
 };
 
+// tcpdump throws away at the end what it has not read yet.
+void wait_until_still(const std::string& file) {
+  for (std::size_t before = 0, now = read_file(file).size(); before != now; now = read_file(file).size()) {
+    before = now;
+    std::this_thread::sleep_for(std::chrono::milliseconds{300});
+  }
+}
+
 Captured capture_twice(const Pair& pair, const Files& files, const Words& words) {
-  Process tcpdump(pair.left, {"tcpdump", "-i", "veth0", "-U", "-B", "16384", "-s", "262144", "-w", files.tcpdump.path()});
+  Process tcpdump(pair.left, {"tcpdump", "-i", "veth0", "-U", "--immediate-mode", "-B", "65536", "-s", "65535", "-w",
+                              files.tcpdump.path(), not_from_the_kernel});
   EXPECT_TRUE(tcpdump.wait_for_error_text("listening on"));
   Words all = {"-i", "veth0", "-w", files.sonde.path(), "-o", "json"};
   all.insert(all.end(), words.begin(), words.end());
+  all.push_back(not_from_the_kernel);
   auto seen = capture(pair.left, all, [&] { make_traffic(pair); });
-  std::this_thread::sleep_for(std::chrono::milliseconds{300});
+  wait_until_still(files.tcpdump.path());
   tcpdump.signal(SIGINT);
   EXPECT_EQ(tcpdump.wait(), 0);
   EXPECT_NE(tcpdump.errors().find("\n0 packets dropped by kernel"), std::string::npos) << tcpdump.errors();
   return seen;
 }
 
-const Words fields = {"frame.len", "eth.type", "ip.src", "ip.dst", "ipv6.src", "ipv6.dst", "ip.proto", "tcp.srcport",
-                      "tcp.dstport", "tcp.flags", "tcp.seq_raw", "udp.srcport", "udp.dstport", "icmp.type", "icmpv6.type",
-                      "vlan.id", "ip.frag_offset", "sctp.dstport"};
+const Words fields = {"frame.len",   "eth.type",    "ip.src",      "ip.dst",    "ipv6.src",       "ipv6.dst",
+                      "ip.proto",    "tcp.srcport", "tcp.dstport", "tcp.flags", "tcp.seq_raw",    "udp.srcport",
+                      "udp.dstport", "icmp.type",   "icmpv6.type", "vlan.id",   "ip.frag_offset", "sctp.dstport"};
 
 class Oracle : public testing::TestWithParam<Words> {};
 
 TEST_P(Oracle, TcpdumpSeesTheSamePackets) {
-  const Pair pair;
+  const Pair pair(NetworkNamespace::Ipv6::on);
   const Files files;
   const auto seen = capture_twice(pair, files, GetParam());
   EXPECT_EQ(seen.status, 0) << seen.errors;
   EXPECT_TRUE(seen.balanced());
   const auto ours = packet_bytes(files.sonde.path());
   const auto theirs = packet_bytes(files.tcpdump.path());
-  EXPECT_GT(theirs.size(), 80U);
+  EXPECT_GT(theirs.size(), 60U);
   EXPECT_EQ(ours.size(), theirs.size());
   EXPECT_TRUE(ours == theirs) << "packets differ";
   auto our_rows = tshark_rows(files.sonde.path(), fields);
@@ -88,7 +107,8 @@ TEST_P(Oracle, TcpdumpSeesTheSamePackets) {
   EXPECT_EQ(our_rows, their_rows);
 }
 
-INSTANTIATE_TEST_SUITE_P(Hooks, Oracle, testing::Values(Words{}, Words{"--transport", "perf"}, Words{"--source", "afpacket"}));
+INSTANTIATE_TEST_SUITE_P(Hooks, Oracle,
+                         testing::Values(Words{}, Words{"--transport", "perf"}, Words{"--source", "afpacket"}));
 
 std::string text_of(const Json& value) {
   if (value.is_null()) return "";
@@ -109,17 +129,21 @@ void compare(const Json& packet, const std::vector<std::string>& row) {
   EXPECT_EQ(get("size"), row[0]);
   EXPECT_EQ(get("source"), row[2] + row[4]);
   EXPECT_EQ(get("destination"), row[3] + row[5]);
-  EXPECT_EQ(get("source_port"), row[7] + row[11] + row[18]);
-  EXPECT_EQ(get("destination_port"), row[8] + row[12] + row[17]);
-  EXPECT_EQ(get("seq"), row[10]);
-  if (packet["protocol"] == "tcp") EXPECT_EQ(get("flags"), flag_letters(row[9]));
+  if (!packet.contains("icmp")) {  // tshark also tells the ports of the packet that an ICMP error quotes
+    EXPECT_EQ(get("source_port"), row[7] + row[11] + row[18]);
+    EXPECT_EQ(get("destination_port"), row[8] + row[12] + row[17]);
+    EXPECT_EQ(get("seq"), row[10]);
+  }
+  if (packet["protocol"] == "tcp") {
+    EXPECT_EQ(get("flags"), flag_letters(row[9]));
+  }
   EXPECT_EQ(packet.contains("icmp") ? text_of(packet["icmp"]["type"]) : "", row[13] + row[14]);
   EXPECT_EQ(packet.contains("vlan") ? text_of(packet["vlan"][0]) : "", row[15]);
   EXPECT_EQ(packet["status"], "ok") << packet;
 }
 
 TEST(Oracle, TsharkReadsTheSameFields) {
-  const Pair pair;
+  const Pair pair(NetworkNamespace::Ipv6::on);
   const Files files;
   const auto seen = capture_twice(pair, files, {});
   auto all_fields = fields;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A consumer that stands still while packets pass: what was produced is what was delivered and what was counted as lost.
+// A consumer that stands still while packets pass: what was produced is what was delivered and what was counted as
+// lost.
 #include <gtest/gtest.h>
 
 #include <thread>

@@ -22,8 +22,10 @@ Captured read_results(Process& process) {
   for (const auto& line : lines_of(captured.output)) {
     const auto object = Json::parse(line, nullptr, false);
     if (!object.is_object()) continue;
-    if (object["type"] == "summary") captured.summary = object;
-    else captured.packets.push_back(object);
+    if (object["type"] == "summary")
+      captured.summary = object;
+    else
+      captured.packets.push_back(object);
   }
   return captured;
 }
@@ -33,7 +35,8 @@ Captured read_results(Process& process) {
 std::vector<Json> Captured::only(const std::string& protocol, const std::string& direction) const {
   std::vector<Json> chosen;
   for (const auto& packet : packets)
-    if (packet["protocol"] == protocol && (direction.empty() || packet["direction"] == direction)) chosen.push_back(packet);
+    if (packet["protocol"] == protocol && (direction.empty() || packet["direction"] == direction))
+      chosen.push_back(packet);
   return chosen;
 }
 
@@ -73,8 +76,10 @@ Captured run_sonde(const NetworkNamespace& where, const Words& words) {
   return read_results(process);
 }
 
-std::vector<std::vector<std::string>> tshark_rows(const std::string& file, const Words& fields, const std::string& filter) {
-  std::string command = "tshark -n -r " + file + " -T fields -E separator=/t -E occurrence=f -o ip.defragment:false "
+std::vector<std::vector<std::string>> tshark_rows(const std::string& file, const Words& fields,
+                                                  const std::string& filter) {
+  std::string command = "tshark -n -r " + file +
+                        " -T fields -E separator=/t -E occurrence=f -o ip.defragment:false "
                         "-o ipv6.defragment:false";
   if (!filter.empty()) command += " -Y '" + filter + "'";
   for (const auto& field : fields) command += " -e " + field;
@@ -84,7 +89,8 @@ std::vector<std::vector<std::string>> tshark_rows(const std::string& file, const
 }
 
 Bytes udp_frame(std::uint16_t destination_port, std::size_t payload) {
-  return ethernet({.broadcast = true}, ipv4({.protocol = 17}, udp({.destination_port = destination_port}, counting(payload))));
+  return ethernet({.broadcast = true},
+                  ipv4({.protocol = 17}, udp({.destination_port = destination_port}, counting(payload))));
 }
 
 }  // namespace sonde::test

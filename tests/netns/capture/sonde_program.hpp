@@ -48,13 +48,15 @@ class Capturing {
 };
 
 /// Runs it around the traffic, with `-o json` unless the words hold an output.
-Captured capture(const NetworkNamespace& where, const Words& words, const std::function<void()>& traffic, int signal = SIGINT);
+Captured capture(const NetworkNamespace& where, const Words& words, const std::function<void()>& traffic,
+                 int signal = SIGINT);
 
 /// Runs `sonde WORDS` to its end.
 Captured run_sonde(const NetworkNamespace& where, const Words& words);
 
 /// Rows of `tshark -T fields` of a file.
-std::vector<std::vector<std::string>> tshark_rows(const std::string& file, const Words& fields, const std::string& filter = "");
+std::vector<std::vector<std::string>> tshark_rows(const std::string& file, const Words& fields,
+                                                  const std::string& filter = "");
 
 /// A UDP frame as the builder makes it, of at least 60 bytes.
 Bytes udp_frame(std::uint16_t destination_port = 53, std::size_t payload = 18);

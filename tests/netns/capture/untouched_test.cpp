@@ -3,6 +3,8 @@
 // table of packets says.
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <cstring>
 
 #include "harness/collect.hpp"
@@ -20,23 +22,28 @@ std::vector<Bytes> all_frames() {
   return frames;
 }
 
-// What tcpdump at the receiver writes, without file header and times.
-std::vector<std::string> received(const Pair& pair, const std::function<void()>& send) {
-  const TemporaryFile file(".pcap");
-  Process tcpdump(pair.right, {"tcpdump", "-i", "veth1", "-Q", "in", "-U", "--immediate-mode", "-s", "65535", "-w", file.path()});
-  EXPECT_TRUE(tcpdump.wait_for_error_text("listening on"));
-  send();
-  tcpdump.signal(SIGINT);
-  EXPECT_EQ(tcpdump.wait(), 0);
+std::vector<std::string> packets_of(const std::string& pcap) {
   std::vector<std::string> packets;
-  const auto text = read_file(file.path());
-  for (std::size_t at = 24; at + 16 <= text.size();) {
+  for (std::size_t at = 24; at + 16 <= pcap.size();) {
     std::uint32_t size = 0;
-    std::memcpy(&size, text.data() + at + 8, sizeof(size));
-    packets.push_back(text.substr(at + 16, size));
+    std::memcpy(&size, pcap.data() + at + 8, sizeof(size));
+    packets.push_back(pcap.substr(at + 16, size));
     at += 16 + size;
   }
   return packets;
+}
+
+// What tcpdump at the receiver writes, without file header and times.
+std::vector<std::string> received(const Pair& pair, const std::vector<Bytes>& frames) {
+  const TemporaryFile file(".pcap");
+  Process tcpdump(pair.right, {"tcpdump", "-i", "veth1", "-Q", "in", "-U", "--immediate-mode", "-s", "2048", "-B",
+                               "8192", "-w", file.path()});
+  EXPECT_TRUE(tcpdump.wait_for_error_text("listening on"));
+  send_frames(pair.left, "veth0", frames);
+  for (int i = 0; i < 500 && packets_of(read_file(file.path())).size() < frames.size(); ++i) ::usleep(10'000);
+  tcpdump.signal(SIGINT);
+  EXPECT_EQ(tcpdump.wait(), 0);
+  return packets_of(read_file(file.path()));
 }
 
 class Untouched : public testing::TestWithParam<Words> {};
@@ -44,9 +51,7 @@ class Untouched : public testing::TestWithParam<Words> {};
 TEST_P(Untouched, ByteByByte) {
   const Pair pair;
   const auto frames = all_frames();
-  const auto send = [&] { send_frames(pair.left, "veth0", frames); };
-  const auto without = received(pair, send);
-  std::vector<std::string> with;
+  const auto without = received(pair, frames);
   Words words = {"-q"};
   words.insert(words.end(), GetParam().begin(), GetParam().end());
   auto left_words = words;
@@ -54,8 +59,9 @@ TEST_P(Untouched, ByteByByte) {
   words.insert(words.end(), {"-i", "veth1"});
   Capturing left(pair.left, left_words);
   Capturing right(pair.right, words);
-  with = received(pair, send);
+  const auto with = received(pair, frames);
   EXPECT_EQ(with.size(), frames.size());
+  EXPECT_EQ(without.size(), frames.size());
   EXPECT_TRUE(with == without) << "packets differ";
   for (auto* capturing : {&left, &right}) {
     const auto end = capturing->end();
@@ -117,7 +123,8 @@ TEST_P(RealPackets, ReadAsTheTableSays) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Hooks, RealPackets,
-                         testing::Values(packets::XdpChoice::off, packets::XdpChoice::native, packets::XdpChoice::generic));
+                         testing::Values(packets::XdpChoice::off, packets::XdpChoice::native,
+                                         packets::XdpChoice::generic));
 
 }  // namespace
 }  // namespace sonde::test
