@@ -41,13 +41,20 @@ problem() {
 # attribute NAME FILE: of the <testsuite> element
 attribute() { tr '\n' ' ' <"$2" | sed -n "s/.*<testsuite [^>]*[[:space:]]$1=\"\([0-9]*\)\".*/\1/p"; }
 
-# count REPORT: adds up a JUnit report of ctest. A test that is disabled or could not run is a skip too.
+# skips_of REPORT: names of the tests that decided to skip, or are switched off
+skips_of() {
+  tr -d '\n' <"$1" | grep -oE '<testcase [^>]*status="(notrun|disabled)"[^>]*>[[:space:]]*(<skipped message="[A-Z_]+"|<)' |
+    grep -E 'status="disabled"|SKIP_REGULAR_EXPRESSION_MATCHED|SKIP_RETURN_CODE' | sed 's/<testcase name="\([^"]*\)".*/\1/' || :
+}
+
+# count REPORT: adds up a JUnit report of ctest. A test that could not be run (no program) has failed.
 count() {
-  local total bad skip
-  total=$(attribute tests "$1") bad=$(attribute failures "$1")
-  skip=$(($(attribute skipped "$1") + $(attribute disabled "$1")))
-  passed=$((passed + total - bad - skip)) failed=$((failed + bad)) skipped=$((skipped + skip))
-  mapfile -t -O ${#skips[@]} skips < <(sed -n 's/.*<testcase name="\([^"]*\)".*status="\(notrun\|disabled\)".*/\1/p' "$1")
+  local total good names=()
+  mapfile -t names < <(skips_of "$1")
+  total=$(attribute tests "$1")
+  good=$((total - $(attribute failures "$1") - $(attribute skipped "$1") - $(attribute disabled "$1")))
+  passed=$((passed + good)) skipped=$((skipped + ${#names[@]})) failed=$((failed + total - good - ${#names[@]}))
+  skips+=("${names[@]}")
 }
 
 # run_tests PRESET [CTEST ARGS]: one run of ctest
@@ -76,13 +83,10 @@ test_dev() {
   run_kernel_tests
 }
 
-# unit_targets PRESET: every folder below tests/unit of the configured tree
+# unit_targets PRESET: the folders of the configured tree that have a test with the label unit
 unit_targets() {
-  local folder
-  for folder in "$root/build/$1"/tests/unit/*/CTestTestfile.cmake; do
-    folder=${folder#"$root/build/$1/"}
-    echo "${folder%/*}/all"
-  done
+  (cd "$root/build/$1" && grep -rlE 'LABELS[;" ]+unit' tests --include=CTestTestfile.cmake --include='*_include.cmake') |
+    sed 's|/[^/]*$|/all|' | sort -u
 }
 
 test_sanitizer() {

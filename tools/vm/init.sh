@@ -19,6 +19,7 @@ for module in virtio_pci 9pnet_virtio 9p overlay; do modprobe "$module" 2>/dev/n
 options=trans=virtio,version=9p2000.L,msize=524288,ro,cache=loose
 mount -t 9p -o "$options" host /host || finish no-9p
 mount -t 9p -o "$options" modules /lib/modules || finish no-9p
+modprobe tun # makes /dev/net/tun; there is no udev here
 mount -t tmpfs -o size=75% tmpfs /rw
 mkdir /rw/upper /rw/work
 mount -t overlay -o lowerdir=/host,upperdir=/rw/upper,workdir=/rw/work overlay /new || finish no-overlay
