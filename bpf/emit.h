@@ -20,7 +20,7 @@ enum {
 
 struct sonde_ring {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 1 << 20);	/* the size is set by user space before load */
+	__uint(max_entries, 1 << 20); /* the size is set by user space before load */
 };
 
 struct {
@@ -65,10 +65,10 @@ static __always_inline __u64 sonde_wakeup_flag(void *ring, __u32 wakeup_bytes, _
 	return bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) >= wakeup_bytes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 
-/* `size` must be a constant for the verifier. 0: no room, counted. The caller fills every byte. */
+/* `size` must be a constant for the verifier. 0: no ring or no room in it, counted. The caller fills every byte. */
 static __always_inline void *sonde_reserve(void *ring, __u64 size, struct sonde_counters *counters)
 {
-	void *record = bpf_ringbuf_reserve(ring, size, 0);
+	void *record = ring ? bpf_ringbuf_reserve(ring, size, 0) : 0;
 
 	if (!record)
 		counters->lost++;

@@ -44,14 +44,14 @@ enum {
 
 	SONDE_ETHER_TYPE_IPV4 = 0x0800,
 	SONDE_ETHER_TYPE_IPV6 = 0x86dd,
-	SONDE_ETHER_TYPE_VLAN = 0x8100,  /* IEEE 802.1Q */
-	SONDE_ETHER_TYPE_QINQ = 0x88a8,  /* IEEE 802.1ad */
+	SONDE_ETHER_TYPE_VLAN = 0x8100, /* IEEE 802.1Q */
+	SONDE_ETHER_TYPE_QINQ = 0x88a8, /* IEEE 802.1ad */
 
 	SONDE_ETHERNET_HEADER_SIZE = 14,
 	SONDE_VLAN_TAG_SIZE = 4,
 	SONDE_MAX_IPV6_EXTENSIONS = 8,
-	SONDE_MAX_EXTENSION_MASK = 0xfff,	/* an extension header has 2048 bytes at most: bounds it for the verifier */
-	SONDE_MAX_HEADERS_SIZE = 20000,	/* eight extension headers of 2048 bytes, and all others */
+	SONDE_MAX_EXTENSION_MASK = 0xfff, /* an extension header has 2048 bytes at most: bounds it for the verifier */
+	SONDE_MAX_HEADERS_SIZE = 20000,   /* eight extension headers of 2048 bytes, and all others */
 };
 
 /* IP protocol numbers that the parser looks into (IANA "Protocol Numbers"). */
@@ -72,22 +72,22 @@ enum {
 };
 
 /*
- * How far the parser has come. In BPF it lies in a map, whose contents the verifier does not follow: with the values on the
- * stack it would tell every path by its offset, and the paths multiply (four kinds of IPv6 extension headers, eight
+ * How far the parser has come. In BPF it lies in a map, whose contents the verifier does not follow: with the values on
+ * the stack it would tell every path by its offset, and the paths multiply (four kinds of IPv6 extension headers, eight
  * times). volatile keeps the compiler from doing the same.
  */
 struct sonde_progress {
-	volatile __u32 offset;	/* where the next header starts */
-	volatile __u32 limit;	/* where the packet ends by its IP header; wire before there is one */
+	volatile __u32 offset;         /* where the next header starts */
+	volatile __u32 limit;          /* where the packet ends by its IP header; wire before there is one */
 	volatile __u32 extension_size; /* bytes of the IPv6 extension header at offset */
 	volatile __u16 tag_tpid; /* of a VLAN tag that the kernel keeps beside the packet, host byte order; 0: none */
-	volatile __u16 tag_tci;	/* host byte order */
+	volatile __u16 tag_tci;  /* host byte order */
 };
 
 struct sonde_bytes {
 	const __u8 *data;
 	const __u8 *end;
-	__u32 wire;	/* bytes of the packet, readable or not */
+	__u32 wire; /* bytes of the packet, readable or not */
 	struct sonde_progress *progress;
 };
 
@@ -207,7 +207,7 @@ SONDE_INLINE int sonde_parse_ipv4(struct sonde_bytes *bytes, struct sonde_packet
 	sonde_store32(event->destination_address + 8, sonde_big32(0xffff));
 	sonde_store32(event->destination_address + 12, sonde_raw32(header + 16));
 	fragment = sonde_load16(header + 6);
-	if (fragment & 0x3fff)	/* more fragments, or an offset */
+	if (fragment & 0x3fff) /* more fragments, or an offset */
 		event->flags |= SONDE_PACKET_FRAGMENT;
 	if (fragment & 0x1fff)
 		event->flags |= SONDE_PACKET_LATER_FRAGMENT;
@@ -243,7 +243,7 @@ SONDE_INLINE void sonde_parse_ipv6_fragment(const __u8 *header, struct sonde_pac
 {
 	__u32 fragment = sonde_load16(header + 2);
 
-	if (fragment & 0xfff9)	/* an offset, or more fragments: else an atomic fragment (RFC 6946), a whole packet */
+	if (fragment & 0xfff9) /* an offset, or more fragments: else an atomic fragment (RFC 6946), a whole packet */
 		event->flags |= SONDE_PACKET_FRAGMENT;
 	event->fragment_offset = fragment >> 3;
 	if (fragment >> 3)
@@ -316,8 +316,7 @@ SONDE_INLINE int sonde_parse_ipv6(struct sonde_bytes *bytes, struct sonde_packet
 }
 
 /* As sonde_header(), but within the length that the IP header states: Ethernet padding is no transport header. */
-SONDE_INLINE const __u8 *sonde_transport_header(struct sonde_bytes *bytes, __u32 size,
-						struct sonde_packet_event *event)
+SONDE_INLINE const __u8 *sonde_transport_header(struct sonde_bytes *bytes, __u32 size, struct sonde_packet_event *event)
 {
 	if (bytes->progress->offset + size > bytes->progress->limit) {
 		event->status = SONDE_PARSE_TRUNCATED_TRANSPORT;

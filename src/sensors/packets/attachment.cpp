@@ -25,12 +25,10 @@ Rung xdp_rung(kernel::XdpMode mode) {
 
 void add_tc(Ladder& ladder, const AttachOptions& options, const char* program, kernel::TcDirection direction) {
   if (options.tcx)
-    ladder.push_back({program, [direction](int fd, std::uint32_t ifindex) {
-                        return kernel::attach_tcx(fd, ifindex, direction);
-                      }});
-  ladder.push_back({program, [direction](int fd, std::uint32_t ifindex) {
-                      return kernel::attach_clsact(fd, ifindex, direction);
-                    }});
+    ladder.push_back(
+        {program, [direction](int fd, std::uint32_t ifindex) { return kernel::attach_tcx(fd, ifindex, direction); }});
+  ladder.push_back(
+      {program, [direction](int fd, std::uint32_t ifindex) { return kernel::attach_clsact(fd, ifindex, direction); }});
 }
 
 bool uses_xdp(const AttachOptions& options, const kernel::InterfaceInfo& interface) {

@@ -34,8 +34,8 @@ class Attachments {
   /// The object must outlive the attachments.
   Attachments(const kernel::Object& object, AttachOptions options) : object_(&object), options_(options) {}
 
-  /// Takes the first hook of each direction's ladder that works. On `lo` every packet is seen once: received, or sent if
-  /// only sent ones are wanted. An error names the interface and why each hook failed.
+  /// Takes the first hook of each direction's ladder that works. On `lo` every packet is seen once: received, or sent
+  /// if only sent ones are wanted. An error names the interface and why each hook failed.
   Result<void> attach(const kernel::InterfaceInfo& interface);
 
   /// Forgets an interface that is gone.

@@ -18,26 +18,28 @@ enum {
 };
 
 enum sonde_emit {
-	SONDE_EMIT_NEVER = 0,    // statistics only
+	SONDE_EMIT_NEVER = 0, // statistics only
 	SONDE_EMIT_ALWAYS = 1,
 	SONDE_EMIT_SWITCHED = 2, // while element 0 of sonde_switch is not 0
 };
 
 // Constants of the programs, set before load; what is off is removed by the verifier as dead code.
 struct sonde_packets_config {
-	__u32 transport;      // enum sonde_transport
-	__u32 ring_mask;      // number of rings - 1, a power of two; ring = CPU & ring_mask
-	__u32 wakeup_bytes;   // a reader is woken when a ring fills past this many bytes; below it polls
-	__u32 snaplen;        // bytes of a packet that follow its event, at most; see capture_bytes
-	// Room for packet bytes in a ring record, ascending, 0: unused. The ring reserves constant sizes only (the verifier
-	// must know them), so a record takes the smallest class that holds its bytes.
+	__u32 transport;    // enum sonde_transport
+	__u32 ring_mask;    // number of rings - 1, a power of two; ring = CPU & ring_mask
+	__u32 wakeup_bytes; // a reader is woken when a ring fills past this many bytes; below it polls
+	__u32 snaplen;      // bytes of a packet that follow its event, at most; see capture_bytes
+	// Room for packet bytes in a ring record, ascending, 0: unused. The ring reserves constant sizes only (the
+	// verifier must know them), so a record takes the smallest class that holds its bytes.
 	__u32 record_classes[SONDE_RECORD_CLASSES];
-	__u8 emit_events;     // enum sonde_emit
-	__u8 capture_bytes;   // packet bytes follow the event: snaplen of them, or link to transport headers if snaplen is 0
-	__u8 count_totals;    // keep packet totals by interface, direction and protocol
-	__u8 has_expression;  // call the expression subprogram
-	__u8 pass_verdict;    // what the XDP program returns: XDP_PASS always, except in benchmarks of the program alone
-	__u8 reserved[3];
+	__u8 emit_events;    // enum sonde_emit
+	__u8 capture_bytes;  // packet bytes follow the event: snaplen of them, or link to transport headers if snaplen
+			     // is 0
+	__u8 count_totals;   // keep packet totals by interface, direction and protocol
+	__u8 has_expression; // call the expression subprogram
+	__u8 has_fields;     // the filter has field tests that are on
+	__u8 pass_verdict;   // what the XDP program returns: XDP_PASS always, except in benchmarks of the program alone
+	__u8 reserved[2];
 };
 
 // Key and value of the totals: one entry an interface, direction and protocol class.

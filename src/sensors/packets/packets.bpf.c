@@ -33,8 +33,8 @@ struct {
 } sonde_switch SEC(".maps");
 
 /*
- * Working memory of the CPU's running program: hooks of the network path run with bottom halves off, so there is one at a
- * time. In a map rather than on the stack, see struct sonde_progress.
+ * Working memory of the CPU's running program: hooks of the network path run with bottom halves off, so there is one at
+ * a time. In a map rather than on the stack, see struct sonde_progress.
  */
 struct scratch {
 	struct sonde_packet_event event;
@@ -149,13 +149,13 @@ static __always_inline long copy_bytes(const struct hook_packet *packet, __u8 *t
 }
 
 /*
- * The event into its ring record. The clock is read after the stores: it costs 20 ns that do not depend on them, while their
+ * Into the ring, with the time. The clock is read after the stores: it costs 20 ns that do not depend on them, while their
  * cache lines come from the reader's core; read before, that wait falls on the locked instruction of the submit.
  */
-static __always_inline void fill_record(struct sonde_packet_event *record, const struct sonde_packet_event *event)
+static __always_inline void submit(void *ring, struct sonde_packet_event *record, struct sonde_counters *counters)
 {
-	*record = *event;
 	record->header.ts_ns = bpf_ktime_get_ns();
+	sonde_submit(ring, record, config.wakeup_bytes, counters);
 }
 
 /* One record of the class: 1 when it was emitted or counted as lost. */
@@ -169,11 +169,23 @@ static __always_inline int emit_class(const struct hook_packet *packet, struct s
 	record = sonde_reserve(ring, sizeof(*event) + room, counters);
 	if (!record)
 		return 1;
-	fill_record(record, event);
+	*record = *event;
 	if (copy_bytes(packet, (__u8 *)(record + 1), event->captured_size, room))
 		record->captured_size = 0;
-	sonde_submit(ring, record, config.wakeup_bytes, counters);
+	submit(ring, record, counters);
 	return 1;
+}
+
+static __always_inline void emit_with_bytes(const struct hook_packet *packet, struct sonde_packet_event *event,
+					    void *ring, struct sonde_counters *counters)
+{
+	int i;
+
+#pragma unroll
+	for (i = 0; i < SONDE_RECORD_CLASSES; i++)
+		if (emit_class(packet, event, ring, config.record_classes[i], counters))
+			return;
+	counters->lost++;
 }
 
 static __always_inline void emit_ring(const struct hook_packet *packet, struct sonde_packet_event *event,
@@ -181,25 +193,16 @@ static __always_inline void emit_ring(const struct hook_packet *packet, struct s
 {
 	void *ring = sonde_select_ring(config.ring_mask);
 	struct sonde_packet_event *record;
-	int i;
 
-	if (!ring) {
-		counters->lost++;
-		return;
-	}
 	if (config.capture_bytes && event->captured_size) {
-#pragma unroll
-		for (i = 0; i < SONDE_RECORD_CLASSES; i++)
-			if (emit_class(packet, event, ring, config.record_classes[i], counters))
-				return;
-		counters->lost++;
+		emit_with_bytes(packet, event, ring, counters);
 		return;
 	}
 	record = sonde_reserve(ring, sizeof(*event), counters);
 	if (!record)
 		return;
-	fill_record(record, event);
-	sonde_submit(ring, record, config.wakeup_bytes, counters);
+	*record = *event;
+	submit(ring, record, counters);
 }
 
 /* How many bytes of the packet as the kernel keeps it make up `captured` bytes of it with its tag in place. */
@@ -236,7 +239,7 @@ static __always_inline __u32 bytes_wanted(const struct sonde_packet_event *event
 		return 0;
 	if (!wanted)
 		wanted = event->payload_offset < SONDE_MAX_CAPTURED_HEADERS ? event->payload_offset
-									     : SONDE_MAX_CAPTURED_HEADERS;
+									    : SONDE_MAX_CAPTURED_HEADERS;
 	return wanted < event->packet_size ? wanted : event->packet_size;
 }
 
@@ -254,7 +257,7 @@ static __always_inline void report(const struct hook_packet *packet, struct sond
 {
 	struct sonde_packet_event *event = &packet->scratch->event;
 
-	if (!sonde_filter_matches(&filter, event)) {
+	if (config.has_fields && !sonde_filter_matches(&filter, event)) {
 		counters->filtered++;
 		return;
 	}
@@ -264,8 +267,6 @@ static __always_inline void report(const struct hook_packet *packet, struct sond
 		counters->counted_only++;
 		return;
 	}
-	event->header.len = sizeof(*event);
-	event->header.type = SONDE_EVENT_PACKET;
 	event->captured_size = bytes_wanted(event);
 	if (config.transport == SONDE_TRANSPORT_PERF)
 		emit_perf(packet, counters);
@@ -273,13 +274,45 @@ static __always_inline void report(const struct hook_packet *packet, struct sond
 		emit_ring(packet, event, counters);
 }
 
-static __always_inline void start_event(struct scratch *scratch, __u32 ifindex, __u8 direction)
+static __always_inline void start_event(struct sonde_packet_event *event, __u32 ifindex, __u8 direction)
 {
-	struct sonde_packet_event *event = &scratch->event;
-
 	__builtin_memset(event, 0, sizeof(*event));
+	event->header.len = sizeof(*event);
+	event->header.type = SONDE_EVENT_PACKET;
 	event->header.ifindex = ifindex;
 	event->direction = direction;
+}
+
+static __always_inline void parse_xdp(struct xdp_md *ctx, struct scratch *scratch, struct sonde_packet_event *event)
+{
+	struct sonde_bytes bytes = {.data = (void *)(long)ctx->data,
+				    .end = (void *)(long)ctx->data_end,
+				    .wire = bpf_xdp_get_buff_len(ctx),
+				    .progress = &scratch->progress};
+
+	start_event(event, ctx->ingress_ifindex, SONDE_DIRECTION_IN);
+	scratch->progress.tag_tpid = 0;
+	sonde_parse(&bytes, SONDE_LINK_ETHERNET, event);
+}
+
+/* Is a packet's event wanted whatever the parser finds, without packet bytes, by ring? */
+static __always_inline int every_packet_wanted(void)
+{
+	return config.emit_events == SONDE_EMIT_ALWAYS && config.transport == SONDE_TRANSPORT_RING &&
+	       !config.has_fields && !config.count_totals && !config.capture_bytes;
+}
+
+/* The parser fills the ring record itself: no copy, which is a tenth of a packet's cost. */
+static __always_inline void report_in_place(struct xdp_md *ctx, struct scratch *scratch,
+					    struct sonde_counters *counters)
+{
+	void *ring = sonde_select_ring(config.ring_mask);
+	struct sonde_packet_event *record = sonde_reserve(ring, sizeof(*record), counters);
+
+	if (!record)
+		return;
+	parse_xdp(ctx, scratch, record);
+	submit(ring, record, counters);
 }
 
 SEC("sonde/xdp")
@@ -288,23 +321,18 @@ int sonde_xdp(struct xdp_md *ctx)
 	struct sonde_counters *counters = sonde_counters();
 	struct scratch *scratch = get_scratch();
 	struct hook_packet packet = {.context = ctx, .scratch = scratch, .is_xdp = 1};
-	struct sonde_bytes bytes;
 
 	if (!counters || !scratch)
 		return config.pass_verdict;
 	counters->taken++;
 	if (config.has_expression && !expression_xdp(ctx)) {
 		counters->filtered++;
-		return config.pass_verdict;
+	} else if (every_packet_wanted()) {
+		report_in_place(ctx, scratch, counters);
+	} else {
+		parse_xdp(ctx, scratch, &scratch->event);
+		report(&packet, counters);
 	}
-	start_event(scratch, ctx->ingress_ifindex, SONDE_DIRECTION_IN);
-	bytes.data = (void *)(long)ctx->data;
-	bytes.end = (void *)(long)ctx->data_end;
-	bytes.wire = bpf_xdp_get_buff_len(ctx);
-	bytes.progress = &scratch->progress;
-	scratch->progress.tag_tpid = 0;
-	sonde_parse(&bytes, SONDE_LINK_ETHERNET, &scratch->event);
-	report(&packet, counters);
 	return config.pass_verdict;
 }
 
@@ -315,7 +343,7 @@ static __always_inline int parse_skb(struct __sk_buff *ctx, int direction, int l
 
 	if (!scratch)
 		return 0;
-	start_event(scratch, ctx->ifindex, direction);
+	start_event(&scratch->event, ctx->ifindex, direction);
 	scratch->event.segments = ctx->gso_segs;
 	bytes.data = (void *)(long)ctx->data;
 	bytes.end = (void *)(long)ctx->data_end;
@@ -347,7 +375,8 @@ static __always_inline void parse_whole_skb(struct __sk_buff *ctx, int direction
 
 #pragma clang loop unroll(disable)
 	for (attempt = 0; attempt < 2; attempt++) {
-		snapped = link == SONDE_LINK_RAW_IP ? parse_skb_raw_ip(ctx, direction) : parse_skb_ethernet(ctx, direction);
+		snapped = link == SONDE_LINK_RAW_IP ? parse_skb_raw_ip(ctx, direction)
+						    : parse_skb_ethernet(ctx, direction);
 		if (!snapped || attempt || bpf_skb_pull_data(ctx, ctx->len < PULL_SIZE ? ctx->len : PULL_SIZE))
 			return;
 	}

@@ -14,9 +14,10 @@ extern const std::uint8_t sonde_packets_bpf_object_end[];
 namespace sonde::packets {
 namespace {
 
-// Common packet sizes: headers, a small packet, an Ethernet frame, a jumbo frame, an offloaded packet. A captured packet
-// wastes at most the step to the next class.
-constexpr std::array<std::uint32_t, SONDE_RECORD_CLASSES> record_classes = {64, 128, 320, 768, 1536, 4096, 16384, 65536};
+// Common packet sizes: headers, a small packet, an Ethernet frame, a jumbo frame, an offloaded packet. A captured
+// packet wastes at most the step to the next class.
+constexpr std::array<std::uint32_t, SONDE_RECORD_CLASSES> record_classes = {64,   128,  320,   768,
+                                                                            1536, 4096, 16384, 65536};
 
 // The classes up to the snaplen, which is the last one itself, so that no record is larger than asked for.
 void set_record_classes(std::uint32_t snaplen, sonde_packets_config& config) {
@@ -26,6 +27,10 @@ void set_record_classes(std::uint32_t snaplen, sonde_packets_config& config) {
     config.record_classes[used++] = std::max(64U, std::min(size, (largest + 7) / 8 * 8));
     if (size >= largest) break;
   }
+}
+
+bool has_fields(const sonde_filter& fields) {
+  return fields.tests != 0 || fields.source.count + fields.destination.count + fields.either.count > 0;
 }
 
 sonde_packets_config make_config(const ProgramOptions& options) {
@@ -38,6 +43,7 @@ sonde_packets_config make_config(const ProgramOptions& options) {
   config.capture_bytes = options.capture_bytes;
   config.count_totals = options.count_totals;
   config.has_expression = options.filter.has_expression;
+  config.has_fields = has_fields(*options.filter.fields);
   config.pass_verdict = options.xdp_verdict;
   if (options.capture_bytes) set_record_classes(options.snaplen, config);
   return config;
@@ -75,7 +81,8 @@ bool is_packets_object(const kernel::Object& object) {
   const auto has = [&](const char* name) {
     return std::ranges::find(programs, name, &kernel::ProgramInfo::name) != programs.end();
   };
-  return has("sonde_ingress") && has("sonde_egress") && object.has_map("sonde_totals") && object.has_map("sonde_counts");
+  return has("sonde_ingress") && has("sonde_egress") && object.has_map("sonde_totals") &&
+         object.has_map("sonde_counts");
 }
 
 Result<void> load_program(kernel::Object& object, const ProgramOptions& options) {

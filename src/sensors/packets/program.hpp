@@ -14,11 +14,11 @@ namespace sonde::packets {
 struct ProgramOptions {
   filter::CompiledFilter filter;
   // Which programs are loaded: the verifier takes tens of milliseconds for each.
-  bool xdp = false;       ///< received by XDP (Linux 5.18: bpf_xdp_load_bytes)
-  bool ingress = true;    ///< received by tc
-  bool egress = true;     ///< sent
-  bool ethernet = true;   ///< interfaces with Ethernet headers
-  bool raw_ip = false;    ///< interfaces with bare IP
+  bool xdp = false;      ///< received by XDP (Linux 5.18: bpf_xdp_load_bytes)
+  bool ingress = true;   ///< received by tc
+  bool egress = true;    ///< sent
+  bool ethernet = true;  ///< interfaces with Ethernet headers
+  bool raw_ip = false;   ///< interfaces with bare IP
   sonde_emit emit_events = SONDE_EMIT_ALWAYS;
   bool count_totals = false;  ///< keep the totals map
   bool capture_bytes = false;

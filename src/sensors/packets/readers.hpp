@@ -35,8 +35,8 @@ class Reader {
   WallClock clock_;
 };
 
-/// Creates the rings (`total_bytes` shared among them), puts them into the object's "sonde_rings" and reads them; several
-/// rings are merged by time.
+/// Creates the rings (`total_bytes` shared among them), puts them into the object's "sonde_rings" and reads them;
+/// several rings are merged by time.
 [[nodiscard]] Result<std::unique_ptr<Reader>> make_ring_reader(const kernel::Object& object, std::uint32_t rings,
                                                                std::size_t total_bytes);
 
