@@ -89,7 +89,7 @@ static __always_inline int sonde_match_addresses(const volatile struct sonde_fil
 
 static __always_inline int sonde_match_port(const volatile struct sonde_port_set *set, __u16 port)
 {
-	return (set->words[(port >> 6) & 1023] >> (port & 63)) & 1;
+	return (int)((set->words[(port >> 6) & 1023] >> (port & 63)) & 1);
 }
 
 static __always_inline int sonde_match_ports(const volatile struct sonde_filter *filter,

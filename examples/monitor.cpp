@@ -45,6 +45,7 @@ void wait_for_the_next_round() {
 }  // namespace
 
 int main() {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): there is no other thread yet
   const char* interface = std::getenv("NETWORK_INTERFACE");
   if (interface == nullptr) {
     std::fprintf(stderr, "monitor: expected the environment variable NETWORK_INTERFACE\n");

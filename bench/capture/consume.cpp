@@ -8,6 +8,7 @@
 #include <atomic>
 #include <csignal>
 #include <cstdio>
+#include <exception>
 
 #include "export/sinks.hpp"
 #include "filter/filter.hpp"
@@ -69,7 +70,7 @@ Result<void> consume(const Options& options) {
 }  // namespace
 }  // namespace sonde::bench
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   sonde::bench::Options options;
   CLI::App app{"Takes every packet of an interface by XDP and counts the events."};
   app.add_option("--interface", options.interface)->required();
@@ -80,4 +81,7 @@ int main(int argc, char** argv) {
   const auto done = sonde::bench::consume(options);
   if (!done) fmt::print(stderr, "consume: {}\n", done.error().text());
   return done ? 0 : 1;
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "consume: %s\n", error.what());
+  return 1;
 }

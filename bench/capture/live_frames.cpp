@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <exception>
 #include <thread>
 
 #include "frames.hpp"
@@ -144,7 +145,7 @@ Result<void> generate(const Options& options) {
 }  // namespace
 }  // namespace sonde::bench
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   sonde::bench::Options options;
   CLI::App app{"Sends UDP frames out of an interface, millions a second."};
   app.add_option("--interface", options.interface)->required();
@@ -157,4 +158,7 @@ int main(int argc, char** argv) {
   const auto done = sonde::bench::generate(options);
   if (!done) fmt::print(stderr, "live_frames: {}\n", done.error().text());
   return done ? 0 : 1;
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "live_frames: %s\n", error.what());
+  return 1;
 }

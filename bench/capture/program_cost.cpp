@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdio>
 #include <ctime>
+#include <exception>
 #include <optional>
 #include <thread>
 
@@ -178,7 +179,7 @@ Result<void> run_cases(const Options& options) {
 }  // namespace
 }  // namespace sonde::bench
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   sonde::bench::Options options;
   CLI::App app{"Cost of the packets sensor's programs, nanoseconds a packet."};
   app.add_option("--repeat", options.repeat, "Packets a measurement")->check(CLI::PositiveNumber);
@@ -187,4 +188,7 @@ int main(int argc, char** argv) {
   const auto done = sonde::bench::run_cases(options);
   if (!done) fmt::print(stderr, "program_cost: {}\n", done.error().text());
   return done ? 0 : 1;
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "program_cost: %s\n", error.what());
+  return 1;
 }

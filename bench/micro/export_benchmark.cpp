@@ -27,8 +27,9 @@ struct Batch {
   void fill(std::size_t i) {
     auto& frame = frames[i];
     const auto low = static_cast<std::uint8_t>(i);
-    frame = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0, 0x45, 0, 0, 82, 0, 1, 0, 0, 64, 6, 0, 0, 10, 11, 122, low,
-             192, 168, 100, 200, 0x8f, low, 1, 0xbb, 0x34, 0x56, 0x78, low, 0x9a, 0xbc, low, 1, 0x50, 0x18, 0xfa, 0xf0};
+    frame = {2,    0,   0, 0,    0,    2,    2,    0,   0,    0,    0,   1,   8,    0,    0x45, 0,   0,
+             82,   0,   1, 0,    0,    64,   6,    0,   0,    10,   11,  122, low,  192,  168,  100, 200,
+             0x8f, low, 1, 0xbb, 0x34, 0x56, 0x78, low, 0x9a, 0xbc, low, 1,   0x50, 0x18, 0xfa, 0xf0};
     parse_packet(frame, frame_size, LinkType::ethernet, {}, events[i]);
     events[i].header.ifindex = 3;
     events[i].captured_size = frame_size;
@@ -38,7 +39,7 @@ struct Batch {
 
 void run(benchmark::State& state, std::unique_ptr<pipeline::Sink> sink) {
   const Batch batch;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     if (!sink->write(batch.packets, batch.interfaces)) state.SkipWithError("write failed");
   }
   state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * batch_size));

@@ -20,7 +20,7 @@ class StopOnSignals {
  public:
   explicit StopOnSignals(Capture& capture) {
     running = &capture;
-    struct sigaction action{};
+    struct sigaction action {};
     action.sa_handler = stop_running;
     action.sa_flags = SA_RESETHAND;
     for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(signal, &action, nullptr);

@@ -54,13 +54,11 @@ void add_sources(CLI::App& app, CaptureOptions& options, Words& words) {
   group.option("--xdp-mode", "MODE", words.xdp_mode,
                "Take received packets by XDP: auto (native, else generic, else tc ingress),\n"
                "native, generic; off: tc ingress, which leaves the device's offloads alone (default)");
-  group.option("--transport", "NAME", words.transport,
-               "ring: BPF ring buffer (default); perf: for kernels before 5.8");
+  group.option("--transport", "NAME", words.transport, "ring: BPF ring buffer (default); perf: for kernels before 5.8");
   group.option("--rings", "N", words.rings, "Ring buffers, a power of two up to 256, or cpu: one a CPU. Default: 1");
   group.option("--buffer", "BYTES", words.buffer,
                "Room between kernel and sonde, all rings together: 64K, 16M. Default: 16M");
-  group.option("--workers", "N", words.workers,
-               "AF_PACKET: threads that share the flows (PACKET_FANOUT). Default: 1");
+  group.option("--workers", "N", words.workers, "AF_PACKET: threads that share the flows (PACKET_FANOUT). Default: 1");
   group.flag("--no-promiscuous", words.no_promiscuous, "AF_PACKET: only packets that are for this host");
 }
 
@@ -69,7 +67,8 @@ void add_filters(CLI::App& app, CaptureOptions& options, Words& words) {
   auto& filter = options.filter;
   group.option("--protocol", "NAME", filter.protocol, "tcp, udp, icmp, icmp6, sctp, a number, or all")
       ->capture_default_str();
-  group.option("--src-ip", "NETWORK", filter.source_networks, "Source address or CIDR, IPv4 or IPv6; lists: one of them");
+  group.option("--src-ip", "NETWORK", filter.source_networks,
+               "Source address or CIDR, IPv4 or IPv6; lists: one of them");
   group.option("--dst-ip", "NETWORK", filter.destination_networks, "Destination address or CIDR");
   group.option("--ip", "NETWORK", filter.networks, "Source or destination address or CIDR");
   group.option("--src-port", "PORTS", filter.source_ports, "Source port, range or list: 443, 8000-8080, 80,443");
@@ -78,8 +77,7 @@ void add_filters(CLI::App& app, CaptureOptions& options, Words& words) {
   group.option("--direction", "NAME", filter.direction, "in, out or both")->capture_default_str();
   group.option("--min-size", "BYTES", words.min_size, "Size of the packet, link header included, at least");
   group.option("--max-size", "BYTES", words.max_size, "Size of the packet, at most");
-  app.add_option("expression", words.expression,
-                 "pcap-filter(7) expression: tcp port 443 and not host 10.0.0.1")
+  app.add_option("expression", words.expression, "pcap-filter(7) expression: tcp port 443 and not host 10.0.0.1")
       ->type_name("");
 }
 
@@ -108,18 +106,19 @@ Result<void> take_numbers(const Words& words, CaptureOptions& options) {
     return {};
   };
   std::optional<std::uint64_t> count;
-  for (const auto& done : {number("--min-size", words.min_size, UINT32_MAX, options.filter.min_size),
-                           number("--max-size", words.max_size, UINT32_MAX, options.filter.max_size),
-                           number("--snaplen", words.snaplen, 65535, options.snaplen),
-                           number("--workers", words.workers, 64, options.workers),
-                           number("-c", words.count, UINT64_MAX, count),
-                           words.rings == "cpu" ? Result<void>{}
-                                                : number("--rings", words.rings, 256, options.rings)})
+  for (const auto& done :
+       {number("--min-size", words.min_size, UINT32_MAX, options.filter.min_size),
+        number("--max-size", words.max_size, UINT32_MAX, options.filter.max_size),
+        number("--snaplen", words.snaplen, 65535, options.snaplen),
+        number("--workers", words.workers, 64, options.workers), number("-c", words.count, UINT64_MAX, count),
+        words.rings == "cpu" ? Result<void>{} : number("--rings", words.rings, 256, options.rings)})
     if (!done) return done;
   if (words.rings == "cpu") options.rings = 0;
-  if ((options.rings == 0U && words.rings != "cpu") || count == 0U || options.workers == 0U)
-    return fail(ErrorKind::usage, std::string(count == 0U ? "-c" : options.workers == 0U ? "--workers" : "--rings") +
-                                      " '0': expected at least 1");
+  const char* zero = nullptr;
+  if (options.rings == 0U && words.rings != "cpu") zero = "--rings";
+  if (options.workers == 0U) zero = "--workers";
+  if (count == 0U) zero = "-c";
+  if (zero != nullptr) return fail(ErrorKind::usage, std::string(zero) + " '0': expected at least 1");
   options.count = count.value_or(0);
   return {};
 }

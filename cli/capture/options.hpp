@@ -9,8 +9,8 @@
 
 namespace sonde::cli {
 
-/// The words of `sonde capture` as options. A value without options: the exit status of --help or of a wrong word, which
-/// has been printed.
+/// The words of `sonde capture` as options. A value without options: the exit status of --help or of a wrong word,
+/// which has been printed.
 struct ParsedCapture {
   std::optional<CaptureOptions> options;
   int status = well;

@@ -34,7 +34,7 @@ void print_totals(std::ostream& out, const CaptureSummary& summary) {
 }
 
 void print_ledger(std::ostream& out, const LossReport& loss) {
-  const auto line = "  {:<10} {:>14} {:>14} {:>14} {:>14}{}\n";
+  const char* const line = "  {:<10} {:>14} {:>14} {:>14} {:>14}{}\n";
   out << fmt::format("\n  {:<10} {:>14} {:>14} {:>14} {:>14}\n", "stage", "taken", "given", "filtered", "lost");
   for (const auto& stage : loss.stages)
     out << fmt::format(fmt::runtime(line), stage.name, stage.taken, stage.given, stage.filtered, stage.lost,

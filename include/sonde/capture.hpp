@@ -35,16 +35,16 @@ struct CaptureOptions {
   std::optional<std::string> transport;  ///< eBPF: ring, perf; unset: ring
   std::optional<std::uint32_t> rings;    ///< eBPF: ring buffers, a power of two up to 256; 0: one a CPU; unset: one
   std::optional<std::uint32_t> workers;  ///< AF_PACKET: sockets in a fanout group; unset: one
-  std::optional<bool> promiscuous;        ///< AF_PACKET, named interfaces: also packets for other hosts; unset: yes
+  std::optional<bool> promiscuous;       ///< AF_PACKET, named interfaces: also packets for other hosts; unset: yes
   std::optional<std::uint64_t> buffer_bytes;  ///< kernel to user space, all rings together; unset: 16 MiB
 
   /// Bytes of a packet from its link header on; 0: its headers. Unset: what the output needs.
   std::optional<std::uint32_t> snaplen;
 
-  std::string output = "text";       ///< text, json, hex, ascii, decode
-  bool print = true;                 ///< packets go to standard output; false: only to write_file or nowhere
-  bool color = false;                ///< ANSI colours in text
-  std::string write_file;            ///< pcapng or pcap ("-": standard output); empty: none
+  std::string output = "text";  ///< text, json, hex, ascii, decode
+  bool print = true;            ///< packets go to standard output; false: only to write_file or nowhere
+  bool color = false;           ///< ANSI colours in text
+  std::string write_file;       ///< pcapng or pcap ("-": standard output); empty: none
   std::string write_format = "pcapng";
 
   std::uint64_t count = 0;              ///< end after this many packets; 0: no limit

@@ -14,7 +14,7 @@ namespace sonde {
 /// port test.
 struct FilterOptions {
   std::string protocol = "all";                   ///< tcp, udp, icmp, icmp6, sctp, a number 0 to 255, or all
-  std::vector<std::string> source_networks = {};       ///< addresses or CIDRs, IPv4 or IPv6; one of them must match
+  std::vector<std::string> source_networks = {};  ///< addresses or CIDRs, IPv4 or IPv6; one of them must match
   std::vector<std::string> destination_networks;  ///< likewise
   std::vector<std::string> networks;              ///< source or destination in one of them
   std::vector<std::string> source_ports;          ///< "443", "8000-8080", "80,443,8000-8080"; one of them must match

@@ -17,10 +17,10 @@
 namespace sonde {
 
 struct MonitorOptions {
-  FilterOptions filter;                            ///< what is counted and reported; empty: every packet
-  std::string xdp_mode = "off";                    ///< off (tc ingress), auto, native, generic: as in `sonde capture`
-  std::uint32_t snaplen = 0;                       ///< bytes of a packet for the handler; 0: none, only its headers' fields
-  std::uint64_t buffer_bytes = 16 * 1024 * 1024;   ///< kernel to handler
+  FilterOptions filter;          ///< what is counted and reported; empty: every packet
+  std::string xdp_mode = "off";  ///< off (tc ingress), auto, native, generic: as in `sonde capture`
+  std::uint32_t snaplen = 0;     ///< bytes of a packet for the handler; 0: none, only its headers' fields
+  std::uint64_t buffer_bytes = 16 * 1024 * 1024;  ///< kernel to handler
 };
 
 /// Packets and bytes that the kernel programs counted, since they were attached. A packet that offload keeps together
@@ -37,8 +37,8 @@ struct PacketStats {
 using PacketHandler = std::function<void(const Packet&)>;
 using EventHandler = std::function<void(std::span<const std::uint8_t>)>;
 
-/// A BPF map of the monitor's object, by bytes. Values of per-CPU maps hold one slot a possible CPU, each rounded up to 8
-/// bytes. Valid as long as its monitor is open. Thread-safe as far as the kernel's map is.
+/// A BPF map of the monitor's object, by bytes. Values of per-CPU maps hold one slot a possible CPU, each rounded up to
+/// 8 bytes. Valid as long as its monitor is open. Thread-safe as far as the kernel's map is.
 class SONDE_EXPORT MonitorMap {
  public:
   [[nodiscard]] std::size_t key_size() const { return key_size_; }
@@ -65,7 +65,7 @@ class SONDE_EXPORT MonitorMap {
 ///     if (auto attached = monitor->attach("eth0"); !attached) ...   // no such interface: the message lists them
 ///     auto stats = monitor->packet_stats();                         // costs the kernel a map update a packet
 ///     auto started = monitor->start([](const sonde::Packet& packet) { ... });   // from here on events too
-///     monitor->close();                                             // or the destructor: nothing is left in the kernel
+///     monitor->close();                                             // or the destructor: nothing stays in the kernel
 ///
 /// One thread at a time may call its members; the handlers run in the monitor's own thread and must not call close().
 class SONDE_EXPORT NetworkMonitor {
@@ -74,8 +74,8 @@ class SONDE_EXPORT NetworkMonitor {
   [[nodiscard]] static Result<NetworkMonitor> make(const MonitorOptions& options = {});
 
   /// From a BPF object file. A build of sonde's own packets programs gets the defaults of MonitorOptions and works as
-  /// make(); of any other one, attach() takes its XDP programs for received packets and its tc programs for sent ones if
-  /// their name or section says "egress" or "out", else for received ones. packet_stats() needs a map laid out as
+  /// make(); of any other one, attach() takes its XDP programs for received packets and its tc programs for sent ones
+  /// if their name or section says "egress" or "out", else for received ones. packet_stats() needs a map laid out as
   /// sonde_totals then, and events go to on_event().
   [[nodiscard]] static Result<NetworkMonitor> from_object_file(const std::string& path);
 
@@ -83,10 +83,12 @@ class SONDE_EXPORT NetworkMonitor {
   NetworkMonitor& operator=(NetworkMonitor&&) noexcept;
   ~NetworkMonitor();
 
-  /// Attaches to the interface ("any": all there are now) by BPF links, which go when the process dies. Counting begins.
+  /// Attaches to the interface ("any": all there are now) by BPF links, which go when the process dies. Counting
+  /// begins.
   Result<void> attach(const std::string& interface);
 
-  /// Records of a ring buffer map of the object go to the handler; call before start(). The bytes are valid in the call.
+  /// Records of a ring buffer map of the object go to the handler; call before start(). The bytes are valid in the
+  /// call.
   Result<void> on_event(const std::string& ring_map, EventHandler handler);
 
   /// Starts the thread that hands over packets and custom events. Without a packet handler the kernel emits no packets.

@@ -36,7 +36,8 @@ class [[nodiscard]] Result : public std::expected<T, Error> {
 };
 
 /// return fail(ErrorKind::usage, "--port: ..."); the code defaults to 0.
-[[nodiscard]] SONDE_EXPORT std::unexpected<Error> fail(ErrorKind kind, std::string message, std::string hint = {}, int code = 0);
+[[nodiscard]] SONDE_EXPORT std::unexpected<Error> fail(ErrorKind kind, std::string message, std::string hint = {},
+                                                       int code = 0);
 
 /// Failure of a system call: takes the current errno, and turns EPERM and EACCES into ErrorKind::unsupported.
 [[nodiscard]] SONDE_EXPORT std::unexpected<Error> fail_errno(std::string message, std::string hint = {});

@@ -36,7 +36,8 @@ Result<std::vector<ChosenOutput>> choose_outputs(const CaptureOptions& options) 
   auto format = registry::find_file_format(options.write_format);
   if (!format) return std::unexpected(format.error());
   if (options.print && options.write_file == "-")
-    return fail(ErrorKind::usage, "-w '-': standard output carries the packets of -o already; expected a file or --quiet");
+    return fail(ErrorKind::usage,
+                "-w '-': standard output carries the packets of -o already; expected a file or --quiet");
   if (options.write_file == "-" && ::isatty(STDOUT_FILENO) == 1)
     return fail(ErrorKind::usage, "-w '-': standard output is a terminal; expected a pipe or a file");
   if (options.print) chosen.push_back({*output, "-"});

@@ -41,9 +41,8 @@ bool drain(CustomRing& ring) {
 }
 
 bool is_egress(const kernel::ProgramInfo& program) {
-  for (const auto* text : {&program.name, &program.section})
-    if (text->find("egress") != std::string::npos || text->ends_with("out")) return true;
-  return false;
+  const auto says_so = [](const std::string& text) { return text.contains("egress") || text.ends_with("out"); };
+  return says_so(program.name) || says_so(program.section);
 }
 
 Result<kernel::Link> attach_custom(const kernel::ProgramInfo& program, int fd, std::uint32_t ifindex) {
@@ -103,7 +102,8 @@ struct NetworkMonitor::State {
     for (const auto& program : object->programs()) {
       if (program.type == kernel::ProgramType::other) continue;
       auto fd = object->program_fd(program.name);
-      auto link = fd ? attach_custom(program, *fd, interface.ifindex) : Result<kernel::Link>(std::unexpected(fd.error()));
+      auto link =
+          fd ? attach_custom(program, *fd, interface.ifindex) : Result<kernel::Link>(std::unexpected(fd.error()));
       if (!link) return std::unexpected(link.error());
       custom_notices.push_back(interface.name + ": " + program.name + " by " + link->hook());
       custom_links.push_back(std::move(*link));

@@ -7,8 +7,8 @@ namespace {
 
 Result<void> check_size(const char* what, std::size_t given, std::size_t expected) {
   if (given == expected) return {};
-  return fail(ErrorKind::usage, std::string(what) + " of " + std::to_string(given) + " bytes: expected " +
-                                    std::to_string(expected));
+  return fail(ErrorKind::usage,
+              std::string(what) + " of " + std::to_string(given) + " bytes: expected " + std::to_string(expected));
 }
 
 }  // namespace

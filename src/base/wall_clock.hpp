@@ -7,8 +7,8 @@ namespace sonde {
 /// Nanoseconds now on CLOCK_MONOTONIC, the clock of bpf_ktime_get_ns().
 [[nodiscard]] std::int64_t monotonic_ns();
 
-/// Turns CLOCK_MONOTONIC into wall time. The offset between the clocks is taken again when it is older than a second, so
-/// that wall time follows a clock that is being corrected.
+/// Turns CLOCK_MONOTONIC into wall time. The offset between the clocks is taken again when it is older than a second,
+/// so that wall time follows a clock that is being corrected.
 class WallClock {
  public:
   WallClock() { refresh(); }

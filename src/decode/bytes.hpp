@@ -9,9 +9,7 @@ namespace sonde::decode {
 
 using Bytes = std::span<const std::uint8_t>;
 
-inline std::string_view as_text(Bytes bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
+inline std::string_view as_text(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 
 /// Reads big-endian fields from the front. Once a read goes past the end, ok() is false, the reader is empty, and every
 /// further read gives zero or nothing.

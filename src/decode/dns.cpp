@@ -20,16 +20,16 @@ struct Code {
 
 // IANA "Domain Name System (DNS) Parameters".
 constexpr Code type_names[] = {
-    {1, "A"},       {2, "NS"},      {5, "CNAME"},  {6, "SOA"},    {12, "PTR"},    {13, "HINFO"},  {15, "MX"},
-    {16, "TXT"},    {28, "AAAA"},   {33, "SRV"},   {35, "NAPTR"}, {39, "DNAME"},  {41, "OPT"},    {43, "DS"},
-    {44, "SSHFP"},  {46, "RRSIG"},  {47, "NSEC"},  {48, "DNSKEY"}, {50, "NSEC3"}, {52, "TLSA"},   {64, "SVCB"},
-    {65, "HTTPS"},  {99, "SPF"},    {249, "TKEY"}, {250, "TSIG"}, {251, "IXFR"},  {252, "AXFR"},  {255, "ANY"},
-    {256, "URI"},   {257, "CAA"},
+    {1, "A"},      {2, "NS"},     {5, "CNAME"},  {6, "SOA"},    {12, "PTR"},   {13, "HINFO"},
+    {15, "MX"},    {16, "TXT"},   {28, "AAAA"},  {33, "SRV"},   {35, "NAPTR"}, {39, "DNAME"},
+    {41, "OPT"},   {43, "DS"},    {44, "SSHFP"}, {46, "RRSIG"}, {47, "NSEC"},  {48, "DNSKEY"},
+    {50, "NSEC3"}, {52, "TLSA"},  {64, "SVCB"},  {65, "HTTPS"}, {99, "SPF"},   {249, "TKEY"},
+    {250, "TSIG"}, {251, "IXFR"}, {252, "AXFR"}, {255, "ANY"},  {256, "URI"},  {257, "CAA"},
 };
 constexpr Code class_names[] = {{1, "IN"}, {3, "CH"}, {4, "HS"}, {254, "NONE"}, {255, "ANY"}};
 constexpr Code rcode_names[] = {
-    {0, "NOERROR"},  {1, "FORMERR"},  {2, "SERVFAIL"}, {3, "NXDOMAIN"}, {4, "NOTIMP"},   {5, "REFUSED"},
-    {6, "YXDOMAIN"}, {7, "YXRRSET"},  {8, "NXRRSET"},  {9, "NOTAUTH"},  {10, "NOTZONE"}, {11, "DSOTYPENI"},
+    {0, "NOERROR"},  {1, "FORMERR"}, {2, "SERVFAIL"}, {3, "NXDOMAIN"}, {4, "NOTIMP"},   {5, "REFUSED"},
+    {6, "YXDOMAIN"}, {7, "YXRRSET"}, {8, "NXRRSET"},  {9, "NOTAUTH"},  {10, "NOTZONE"}, {11, "DSOTYPENI"},
 };
 constexpr Code opcode_names[] = {{0, "QUERY"}, {1, "IQUERY"}, {2, "STATUS"}, {4, "NOTIFY"}, {5, "UPDATE"}, {6, "DSO"}};
 

@@ -11,13 +11,13 @@
 namespace sonde::decode {
 
 struct DnsQuestion {
-  std::string name;              ///< without the final dot, "." for the root; escaped as dig does
+  std::string name;  ///< without the final dot, "." for the root; escaped as dig does
   std::uint16_t type = 0;
   std::uint16_t class_code = 0;  ///< as sent: mDNS keeps a flag in the top bit
 };
 
 struct DnsRecord {
-  std::string name;              ///< as in DnsQuestion
+  std::string name;  ///< as in DnsQuestion
   std::uint16_t type = 0;
   std::uint16_t class_code = 0;  ///< as in DnsQuestion
   std::uint32_t ttl = 0;         ///< seconds
@@ -30,8 +30,8 @@ struct DnsMessage {
   std::uint16_t id = 0;
   bool response = false;
   std::uint8_t opcode = 0;
-  bool truncated = false;          ///< TC: the server shortened the answer
-  std::uint8_t rcode = 0;          ///< the four bits of the header
+  bool truncated = false;            ///< TC: the server shortened the answer
+  std::uint8_t rcode = 0;            ///< the four bits of the header
   std::uint16_t question_count = 0;  ///< as the header says
   std::uint16_t answer_count = 0;    ///< as the header says
   std::vector<DnsQuestion> questions;

@@ -13,10 +13,10 @@ constexpr std::uint8_t label_kind_pointer = 0xc0;
 // A walk over the labels of one name.
 struct NameWalk {
   Bytes message;
-  std::size_t offset;           // next byte to read
-  std::size_t start;            // where the labels since the last pointer began
-  std::size_t next = 0;         // after the name: set at the first pointer, else at its end
-  std::size_t name_size = 0;    // bytes of the name without compression
+  std::size_t offset;         // next byte to read
+  std::size_t start;          // where the labels since the last pointer began
+  std::size_t next = 0;       // after the name: set at the first pointer, else at its end
+  std::size_t name_size = 0;  // bytes of the name without compression
   std::string text;
 };
 
@@ -56,7 +56,8 @@ std::optional<DnsName> read_dns_name(Bytes message, std::size_t offset) {
   return std::nullopt;
 }
 
-// BIND 9 lib/dns/name.c and rdata.c: in names " ( ) . ; \ @ $ get a backslash and space is \032; in strings only " and \.
+// BIND 9 lib/dns/name.c and rdata.c: in names " ( ) . ; \ @ $ get a backslash and space is \032; in strings only "
+// and \.
 void append_dns_text(std::string& out, Bytes characters, bool quoted) {
   const std::string_view special = quoted ? "\"\\" : "\"().;\\@$";
   const char first_plain = quoted ? ' ' : '!';

@@ -148,8 +148,18 @@ struct Format {
 };
 
 constexpr Format formats[] = {
-    {1, ipv4},  {2, name},  {5, name},     {6, start_of_authority}, {12, name},           {15, mail_exchange},
-    {16, strings}, {28, ipv6}, {33, service}, {39, name},           {64, service_binding}, {65, service_binding},
+    {1, ipv4},
+    {2, name},
+    {5, name},
+    {6, start_of_authority},
+    {12, name},
+    {15, mail_exchange},
+    {16, strings},
+    {28, ipv6},
+    {33, service},
+    {39, name},
+    {64, service_binding},
+    {65, service_binding},
 };
 
 std::string unknown_format(Bytes bytes) {

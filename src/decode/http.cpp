@@ -11,8 +11,9 @@ namespace {
 
 // RFC 9110 9, RFC 5789, and the methods of WebDAV (RFC 4918, 3253, 5323), which are seen in practice.
 constexpr std::array<std::string_view, 21> methods = {
-    "GET",   "POST", "PUT",  "HEAD",   "DELETE",    "OPTIONS",  "PATCH",  "TRACE",  "CONNECT",    "PROPFIND", "PROPPATCH",
-    "MKCOL", "COPY", "MOVE", "SEARCH", "MKACTIVITY", "CHECKOUT", "MERGE", "REPORT", "MKCALENDAR", "NOTIFY",
+    "GET",    "POST",       "PUT",      "HEAD",      "DELETE", "OPTIONS",    "PATCH",
+    "TRACE",  "CONNECT",    "PROPFIND", "PROPPATCH", "MKCOL",  "COPY",       "MOVE",
+    "SEARCH", "MKACTIVITY", "CHECKOUT", "MERGE",     "REPORT", "MKCALENDAR", "NOTIFY",
 };
 
 bool is_digit(char character) { return character >= '0' && character <= '9'; }
@@ -32,7 +33,8 @@ Line first_line(std::string_view text) {
 }
 
 bool equal_ignoring_case(std::string_view text, std::string_view lower) {
-  return std::ranges::equal(text, lower, {}, [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return std::ranges::equal(text, lower, {},
+                            [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
 }
 
 std::string_view trim(std::string_view text) {

@@ -12,13 +12,13 @@ namespace sonde::decode {
 /// Views point into the payload and hold the bytes as sent: escape them before printing.
 struct HttpMessage {
   bool request = false;
-  bool cut = false;         ///< the start line goes on beyond the payload
+  bool cut = false;           ///< the start line goes on beyond the payload
   std::string_view method{};  ///< request
   std::string_view target{};  ///< request; what there is of it when cut
   std::string_view host{};    ///< request: value of the first Host field; empty: none, or not in this payload
-  int status = 0;           ///< response: 100 to 999
+  int status = 0;             ///< response: 100 to 999
   std::string_view reason{};  ///< response; may be empty
-  char minor_version = 0;   ///< '0' or '1' of HTTP/1.x; 0: cut before it
+  char minor_version = 0;     ///< '0' or '1' of HTTP/1.x; 0: cut before it
 };
 
 /// The message that begins at the payload's first byte; nothing if none does.

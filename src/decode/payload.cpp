@@ -20,8 +20,6 @@ Bytes transport_payload(const Packet& packet) {
   return packet.bytes().subspan(event.payload_offset, std::min(captured, event.payload_size));
 }
 
-bool payload_was_cut(const Packet& packet) {
-  return transport_payload(packet).size() < packet.event->payload_size;
-}
+bool payload_was_cut(const Packet& packet) { return transport_payload(packet).size() < packet.event->payload_size; }
 
 }  // namespace sonde::decode

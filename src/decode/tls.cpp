@@ -24,10 +24,9 @@ struct KindName {
 
 // Messages that TLS 1.2 sends in the clear, and the two hellos of TLS 1.3.
 constexpr KindName kind_names[] = {
-    {0, "HelloRequest"},       {client_hello, "ClientHello"},  {server_hello, "ServerHello"},
-    {3, "HelloVerifyRequest"}, {4, "NewSessionTicket"},        {11, "Certificate"},
-    {12, "ServerKeyExchange"}, {13, "CertificateRequest"},     {14, "ServerHelloDone"},
-    {15, "CertificateVerify"}, {16, "ClientKeyExchange"},      {22, "CertificateStatus"},
+    {0, "HelloRequest"},     {client_hello, "ClientHello"}, {server_hello, "ServerHello"}, {3, "HelloVerifyRequest"},
+    {4, "NewSessionTicket"}, {11, "Certificate"},           {12, "ServerKeyExchange"},     {13, "CertificateRequest"},
+    {14, "ServerHelloDone"}, {15, "CertificateVerify"},     {16, "ClientKeyExchange"},     {22, "CertificateStatus"},
 };
 
 bool is_known_version(std::uint16_t version) { return version >= 0x0300 && version <= 0x0304; }
@@ -85,7 +84,7 @@ void read_extensions(Reader& body, TlsHandshake& hello) {
 }
 
 void read_client_hello(Reader& body, TlsHandshake& hello) {
-  body.take(32);  // random
+  body.take(32);          // random
   body.take(body.u8());   // session id
   body.take(body.u16());  // cipher suites
   body.take(body.u8());   // compression methods

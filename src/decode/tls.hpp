@@ -11,12 +11,12 @@
 namespace sonde::decode {
 
 struct TlsHandshake {
-  std::uint8_t kind = 0;           ///< HandshakeType of RFC 8446: 1 ClientHello, 2 ServerHello, ...
-  std::uint16_t version = 0;       ///< 0x0303: TLS 1.2. Highest offered or the chosen one; of the record otherwise
-  std::string server_name{};         ///< SNI as sent; empty: none, or cut off
-  std::vector<std::string> alpn{};   ///< protocols as sent, in order
-  std::uint16_t cipher_suite = 0;  ///< ServerHello: the chosen one
-  bool cut = false;                ///< the handshake goes on beyond the payload: what is missing is not known
+  std::uint8_t kind = 0;            ///< HandshakeType of RFC 8446: 1 ClientHello, 2 ServerHello, ...
+  std::uint16_t version = 0;        ///< 0x0303: TLS 1.2. Highest offered or the chosen one; of the record otherwise
+  std::string server_name{};        ///< SNI as sent; empty: none, or cut off
+  std::vector<std::string> alpn{};  ///< protocols as sent, in order
+  std::uint16_t cipher_suite = 0;   ///< ServerHello: the chosen one
+  bool cut = false;                 ///< the handshake goes on beyond the payload: what is missing is not known
 };
 
 /// The handshake message that begins at the payload's first byte; nothing if none does. Encrypted ones have no kind and

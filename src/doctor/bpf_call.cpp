@@ -38,6 +38,7 @@ constexpr bpf_insn instruction(int code, int destination, int source, int offset
 }
 constexpr auto move_number = BPF_ALU64 | BPF_MOV | BPF_K;
 constexpr auto move_register = BPF_ALU64 | BPF_MOV | BPF_X;
+// NOLINTNEXTLINE(misc-redundant-expression): BPF_ADD and BPF_K are both 0
 constexpr auto add_number = BPF_ALU64 | BPF_ADD | BPF_K;
 constexpr bpf_insn leave = instruction(BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
 

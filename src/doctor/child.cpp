@@ -2,7 +2,6 @@
 // The trials in a process of their own: its network namespace, links and sockets go with it, whatever ends it.
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -10,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 
 #include "base/fd.hpp"
 #include "doctor/trials.hpp"

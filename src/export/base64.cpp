@@ -10,8 +10,8 @@ constexpr char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxy
 
 // Two characters for each 12 bits: half as many look-ups as one for each 6.
 struct Pairs {
-  char text[4096][2];
-  constexpr Pairs() : text{} {
+  char text[4096][2] = {};
+  constexpr Pairs() {
     for (int i = 0; i < 4096; ++i) {
       text[i][0] = alphabet[i >> 6];
       text[i][1] = alphabet[i & 63];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Numbers and addresses as text. Every function writes at `out`, without a final zero, and returns the end; callers have
-// made room for the largest result.
+// Numbers and addresses as text. Every function writes at `out`, without a final zero, and returns the end; callers
+// have made room for the largest result.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -12,8 +12,8 @@ namespace sonde::exporter {
 namespace detail {
 
 struct DigitPairs {
-  char text[200];
-  constexpr DigitPairs() : text{} {
+  char text[200] = {};
+  constexpr DigitPairs() {
     for (int i = 0; i < 100; ++i) {
       text[2 * i] = static_cast<char>('0' + i / 10);
       text[2 * i + 1] = static_cast<char>('0' + i % 10);
@@ -28,8 +28,8 @@ struct Octet {
 };
 
 struct Octets {
-  Octet entries[256];
-  constexpr Octets() : entries{} {
+  Octet entries[256] = {};
+  constexpr Octets() {
     for (int i = 0; i < 256; ++i) {
       Octet& entry = entries[i];
       if (i >= 100) entry.text[entry.size++] = static_cast<char>('0' + i / 100);

@@ -21,7 +21,8 @@ class PerInterface {
   /// The value of `ifindex`; `make()` gives it the first time.
   template <class Make>
   Value& get(std::uint32_t ifindex, Make make) {
-    if (last_ != nullptr && last_ifindex_ == ifindex) [[likely]] return *last_;
+    if (last_ != nullptr && last_ifindex_ == ifindex) [[likely]]
+      return *last_;
     auto found = values_.find(ifindex);
     if (found == values_.end()) found = values_.emplace(ifindex, make()).first;
     last_ifindex_ = ifindex;

@@ -86,12 +86,15 @@ constexpr NameTable icmp6_types = index_by_number({
 });
 
 // IANA "Protocol Numbers": what is met on hosts.
+// clang-format off
 constexpr NameTable ip_protocols = index_by_number({
-    {1, "ICMP"},  {2, "IGMP"},  {4, "IPIP"},  {6, "TCP"},    {17, "UDP"},   {27, "RDP"},    {33, "DCCP"},
-    {41, "IPv6"}, {46, "RSVP"}, {47, "GRE"},  {50, "ESP"},   {51, "AH"},    {58, "ICMP6"},  {59, "no next header"},
-    {88, "EIGRP"}, {89, "OSPF"}, {94, "IPIP"}, {97, "EtherIP"}, {103, "PIM"}, {108, "IPComp"}, {112, "VRRP"},
-    {115, "L2TP"}, {132, "SCTP"}, {136, "UDPLite"}, {137, "MPLS"},
+    {1, "ICMP"},    {2, "IGMP"},    {4, "IPIP"},      {6, "TCP"},      {17, "UDP"},   {27, "RDP"},
+    {33, "DCCP"},   {41, "IPv6"},   {46, "RSVP"},     {47, "GRE"},     {50, "ESP"},   {51, "AH"},
+    {58, "ICMP6"},  {59, "no next header"},           {88, "EIGRP"},   {89, "OSPF"},  {94, "IPIP"},
+    {97, "EtherIP"}, {103, "PIM"},  {108, "IPComp"},  {112, "VRRP"},   {115, "L2TP"}, {132, "SCTP"},
+    {136, "UDPLite"}, {137, "MPLS"},
 });
+// clang-format on
 
 struct CodeName {
   std::uint8_t type;
@@ -118,9 +121,9 @@ constexpr CodeName icmp_codes[] = {
 };
 
 constexpr CodeName icmp6_codes[] = {
-    {1, 0, "no route"},        {1, 1, "prohibited"},  {1, 2, "beyond scope"},          {1, 3, "address"},
-    {1, 4, "port"},            {1, 5, "policy"},      {1, 6, "rejected route"},        {3, 0, "in transit"},
-    {3, 1, "reassembly"},      {4, 0, "header field"}, {4, 1, "unknown next header"},  {4, 2, "unknown option"},
+    {1, 0, "no route"},   {1, 1, "prohibited"},   {1, 2, "beyond scope"},        {1, 3, "address"},
+    {1, 4, "port"},       {1, 5, "policy"},       {1, 6, "rejected route"},      {3, 0, "in transit"},
+    {3, 1, "reassembly"}, {4, 0, "header field"}, {4, 1, "unknown next header"}, {4, 2, "unknown option"},
 };
 
 template <std::size_t size>

@@ -34,7 +34,8 @@ namespace sonde::exporter {
 [[nodiscard]] inline bool has_transport(const sonde_packet_event& event) {
   constexpr unsigned readable =
       1U << SONDE_PARSE_OK | 1U << SONDE_PARSE_TRUNCATED_PAYLOAD | 1U << SONDE_PARSE_MALFORMED_TRANSPORT;
-  if (!(event.flags & (SONDE_PACKET_IPV4 | SONDE_PACKET_IPV6)) || event.flags & SONDE_PACKET_LATER_FRAGMENT) return false;
+  if (!(event.flags & (SONDE_PACKET_IPV4 | SONDE_PACKET_IPV6)) || event.flags & SONDE_PACKET_LATER_FRAGMENT)
+    return false;
   return event.status < SONDE_PARSE_STATUS_COUNT && (readable >> event.status & 1U) != 0;
 }
 

@@ -49,8 +49,8 @@ struct CaptureFileOptions {
 
 /// pcapng with nanoseconds: an interface block each, directions, loss at the end.
 [[nodiscard]] std::unique_ptr<pipeline::Sink> make_pcapng_sink(Output output, CaptureFileOptions options);
-/// pcap with nanoseconds. It holds one link type and neither interfaces nor directions: a packet of a second link type is
-/// ErrorKind::usage.
+/// pcap with nanoseconds. It holds one link type and neither interfaces nor directions: a packet of a second link type
+/// is ErrorKind::usage.
 [[nodiscard]] std::unique_ptr<pipeline::Sink> make_pcap_sink(Output output, CaptureFileOptions options);
 
 }  // namespace sonde::exporter

@@ -18,7 +18,8 @@ class FdWriter {
   /// Where the next unit may be built: at least `size` bytes. Writes out when the buffer is full; nullptr when that
   /// failed (error() says how).
   [[nodiscard]] char* room(std::size_t size) {
-    if (capacity_ - used_ >= size) [[likely]] return buffer_.get() + used_;
+    if (capacity_ - used_ >= size) [[likely]]
+      return buffer_.get() + used_;
     return make_room(size);
   }
 

@@ -33,6 +33,7 @@ constexpr std::array<Opcode, 49> opcodes = {{
     {BPF_LDX | BPF_B | BPF_MSH, Operand::any},
     {BPF_ST, Operand::memory},
     {BPF_STX, Operand::memory},
+    // NOLINTNEXTLINE(misc-redundant-expression): BPF_ADD and BPF_K are both 0
     {BPF_ALU | BPF_ADD | BPF_K, Operand::any},
     {BPF_ALU | BPF_ADD | BPF_X, Operand::any},
     {BPF_ALU | BPF_SUB | BPF_K, Operand::any},
@@ -70,8 +71,8 @@ constexpr std::array<Opcode, 49> opcodes = {{
 }};
 
 const Opcode* find_opcode(std::uint16_t code) {
-  const auto found = std::ranges::find(opcodes, code, &Opcode::code);
-  return found == opcodes.end() ? nullptr : &*found;
+  const auto* const found = std::ranges::find(opcodes, code, &Opcode::code);
+  return found == opcodes.end() ? nullptr : found;
 }
 
 // Signed, because JA may go back; 64 bits, so that nothing wraps.

@@ -30,9 +30,9 @@ inline constexpr int loaded = -8;         // what bpf_*_load_bytes delivers
 inline constexpr int length = -16;        // packet length, XDP only
 inline constexpr int head = -40;          // virtual_head bytes of a packet whose VLAN tag is beside it
 inline constexpr int memory_first = -44;  // M[0]; the next words lie at -52, -60, ... -164
-inline constexpr int memory(std::uint32_t index) { return memory_first - 8 * static_cast<int>(index); }
+constexpr int memory(std::uint32_t index) { return memory_first - 8 * static_cast<int>(index); }
 inline constexpr std::size_t loop_slots = 11;
-inline constexpr int loop(std::size_t index) { return -176 - 8 * static_cast<int>(index); }
+constexpr int loop(std::size_t index) { return -176 - 8 * static_cast<int>(index); }
 static_assert(loop(loop_slots - 1) == -256 && memory(BPF_MEMWORDS - 1) > loop(0) + 8);
 }  // namespace stack
 

@@ -50,8 +50,8 @@ enum class TcDirection { ingress, egress };
 [[nodiscard]] Result<Link> attach_tcx(int program_fd, std::uint32_t ifindex, TcDirection direction);
 
 /// cls_bpf on the clsact qdisc, which is made if absent. The filter's handle is the PID of its owner; filters of ours
-/// whose process has died are removed first. Detaching removes the qdisc too when this call made it and nobody else uses
-/// it by then.
+/// whose process has died are removed first. Detaching removes the qdisc too when this call made it and nobody else
+/// uses it by then.
 [[nodiscard]] Result<Link> attach_clsact(int program_fd, std::uint32_t ifindex, TcDirection direction);
 
 /// Removes clsact filters that killed processes left on the interface, and the qdisc if nothing else is on it. Returns

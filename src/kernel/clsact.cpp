@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// cls_bpf on clsact: the hook of kernels before tcx (6.6). Unlike a link it outlives its process, so it carries the PID.
+// cls_bpf on clsact: the hook of kernels before tcx (6.6). Unlike a link it outlives its process, so it
+// carries the PID.
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/pkt_cls.h>
@@ -91,7 +92,7 @@ std::vector<Filter> all_filters(std::uint32_t ifindex) {
 }
 
 bool process_lives(std::uint32_t pid) {
-  struct stat status{};
+  struct stat status {};
   return ::stat(("/proc/" + std::to_string(pid)).c_str(), &status) == 0;
 }
 

@@ -25,6 +25,7 @@ Result<void> request(int socket, std::span<std::uint8_t> message);
 Result<void> receive_waiting(int socket, const std::function<void(const nlmsghdr&)>& message);
 
 /// Attributes of a message behind its fixed part of `fixed` bytes.
-void for_each_attribute(const nlmsghdr& message, std::size_t fixed, const std::function<void(const rtattr&)>& attribute);
+void for_each_attribute(const nlmsghdr& message, std::size_t fixed,
+                        const std::function<void(const rtattr&)>& attribute);
 
 }  // namespace sonde::kernel

@@ -33,7 +33,7 @@ struct PerfReader::State {
     void operator()(perf_buffer* buffer) const { perf_buffer__free(buffer); }
   };
   std::unique_ptr<perf_buffer, Free> buffer;
-  std::vector<std::uint8_t> bytes;                  ///< the records of one read, 8-aligned
+  std::vector<std::uint8_t> bytes;                          ///< the records of one read, 8-aligned
   std::vector<std::pair<std::size_t, std::size_t>> places;  ///< offset and size of each
   std::vector<std::span<const std::uint8_t>> records;
   std::size_t limit = 0;

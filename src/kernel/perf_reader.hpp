@@ -21,8 +21,8 @@ class PerfReader {
   PerfReader& operator=(PerfReader&&) noexcept;
   ~PerfReader();
 
-  /// Up to `limit` records, copied out of the rings; the spans hold until the next call. Waits at most `timeout_ms` when
-  /// there is none. The order holds within a CPU only.
+  /// Up to `limit` records, copied out of the rings; the spans hold until the next call. Waits at most `timeout_ms`
+  /// when there is none. The order holds within a CPU only.
   Result<std::span<const std::span<const std::uint8_t>>> read(std::size_t limit, int timeout_ms);
 
   /// Records that the kernel says did not fit (PERF_RECORD_LOST), so far.

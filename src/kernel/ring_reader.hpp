@@ -30,9 +30,9 @@ class RingReader {
   RingReader() = default;
   void unmap();
 
-  std::uint64_t position_ = 0;        ///< next record to look at
-  std::uint64_t producer_cached_ = 0; ///< the producer's position when it was last read
-  std::uint32_t record_size_ = 0;     ///< of the record at position_, header and padding included
+  std::uint64_t position_ = 0;         ///< next record to look at
+  std::uint64_t producer_cached_ = 0;  ///< the producer's position when it was last read
+  std::uint32_t record_size_ = 0;      ///< of the record at position_, header and padding included
   std::uint64_t mask_ = 0;
   std::size_t page_ = 0;
   std::uint64_t* consumer_ = nullptr;        ///< shared page: what we gave back

@@ -20,5 +20,4 @@ struct OffloadedTag {
 void parse_packet(std::span<const std::uint8_t> bytes, std::uint32_t wire_size, LinkType link, OffloadedTag tag,
                   sonde_packet_event& event);
 
-
 }  // namespace sonde

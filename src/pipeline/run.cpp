@@ -68,7 +68,8 @@ class Run {
 
   void take(std::span<const Packet> packets) {
     taken_ += packets.size();
-    const auto wanted = limits_.count == 0 ? packets.size() : std::min<std::uint64_t>(packets.size(), limits_.count - output_);
+    const auto wanted =
+        limits_.count == 0 ? packets.size() : std::min<std::uint64_t>(packets.size(), limits_.count - output_);
     output_ += wanted;
     const auto chosen = packets.first(wanted);
     for (const auto& packet : chosen) add_to_totals(*packet.event);
@@ -92,8 +93,10 @@ class Run {
       const auto done = call(*sink);
       if (done) continue;
       sinks_failed_ = true;
-      if (done.error().code == EPIPE) pipe_closed_ = true;
-      else keep_first_error(done);
+      if (done.error().code == EPIPE)
+        pipe_closed_ = true;
+      else
+        keep_first_error(done);
       return;
     }
   }

@@ -22,8 +22,8 @@ struct BytesWanted {
 struct OutputEntry {
   const char* name;
   const char* description;
-  BytesWanted bytes;           ///< without --snaplen
-  bool uses_snaplen;           ///< does --snaplen change anything?
+  BytesWanted bytes;  ///< without --snaplen
+  bool uses_snaplen;  ///< does --snaplen change anything?
   std::unique_ptr<pipeline::Sink> (*make)(exporter::Output output, const CaptureOptions& options);
 };
 

@@ -27,8 +27,8 @@ struct SourceEntry {
   const char* name;
   const char* description;
   Result<std::unique_ptr<pipeline::Source>> (*open)(const SourceRequest& request);
-  bool (*is_default)(const CaptureOptions& options);   ///< does `auto` try it for these options?
-  std::span<const char* const> options;                ///< the options that only some sources have, of those it has
+  bool (*is_default)(const CaptureOptions& options);  ///< does `auto` try it for these options?
+  std::span<const char* const> options;               ///< the options that only some sources have, of those it has
 };
 
 /// In the order in which `auto` tries them.

@@ -141,7 +141,7 @@ Result<Step> PcapngReader::section(InputBuffer& input, Body body, Record&) {
 Result<Step> PcapngReader::interface(InputBuffer& input, Body body, Record&) {
   if (section_.size() >= max_section_interfaces) return damage(input, "more than 65536 interfaces in a section");
   SectionInterface interface;
-  interface.link_number = order_.u16(&body[0]);
+  interface.link_number = order_.u16(body.data());
   interface.snaplen = order_.u32(&body[4]);
   std::string name = "unknown";
   auto options = read_interface_options(input, body.subspan(8), interface, name);
@@ -176,12 +176,12 @@ Result<void> PcapngReader::read_interface_options(InputBuffer& input, Body optio
 }
 
 Result<Step> PcapngReader::enhanced_packet(InputBuffer& input, Body body, Record& record) {
-  return timed_packet(input, body, order_.u32(&body[0]), record);
+  return timed_packet(input, body, order_.u32(body.data()), record);
 }
 
 // Interface and drop count are 16 bits each; the rest is as in its successor.
 Result<Step> PcapngReader::obsolete_packet(InputBuffer& input, Body body, Record& record) {
-  return timed_packet(input, body, order_.u16(&body[0]), record);
+  return timed_packet(input, body, order_.u16(body.data()), record);
 }
 
 Result<Step> PcapngReader::timed_packet(InputBuffer& input, Body body, std::uint32_t interface, Record& record) {
@@ -201,7 +201,7 @@ Result<Step> PcapngReader::timed_packet(InputBuffer& input, Body body, std::uint
 
 // Has neither a captured size nor a time: the bytes are cut to the snaplen of interface 0.
 Result<Step> PcapngReader::simple_packet(InputBuffer& input, Body body, Record& record) {
-  const std::uint32_t wire_size = order_.u32(&body[0]);
+  const std::uint32_t wire_size = order_.u32(body.data());
   const auto room = static_cast<std::uint32_t>(body.size() - 4);
   const std::uint32_t snaplen = section_.empty() ? 0 : section_[0].snaplen;
   const std::uint32_t captured = snaplen == 0 ? wire_size : std::min(wire_size, snaplen);

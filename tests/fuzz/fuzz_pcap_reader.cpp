@@ -36,7 +36,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     if (*step == Step::more) break;
     if (*step == Step::packet) check_packet(packet, reader.interfaces());
-    check(reader.input().offset() > offset || !reader.interfaces().size());  // or it would never end
+    check(reader.input().offset() > offset || reader.interfaces().empty());  // or it would never end
   }
   (void)reader.end();
   return 0;

@@ -5,6 +5,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <filesystem>
 #include <map>
@@ -18,9 +20,8 @@ using Owned = std::map<std::string, int>;
 
 // "anon_inode:bpf-prog", "net:[4026532000]", "/dev/net/tun": descriptors that keep something alive in the kernel.
 bool keeps_something(const std::string& target) {
-  for (const auto* kind : {"anon_inode:bpf", "anon_inode:[perf_event]", "net:[", "/dev/net/tun"})
-    if (target.starts_with(kind)) return true;
-  return false;
+  static constexpr std::array kinds = {"anon_inode:bpf", "anon_inode:[perf_event]", "net:[", "/dev/net/tun"};
+  return std::ranges::any_of(kinds, [&](const char* kind) { return target.starts_with(kind); });
 }
 
 void add_descriptors(Owned& owned) {
@@ -66,9 +67,11 @@ class Leftovers : public testing::EmptyTestEventListener {
 class Register : public testing::Environment {
  public:
   // Behind the listener that prints: the ends of tests are told in reverse order, so what is found here is printed.
+  // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): GoogleTest deletes it
   void SetUp() override { testing::UnitTest::GetInstance()->listeners().Append(new Leftovers); }
 };
 
+// NOLINTNEXTLINE(cppcoreguidelines-owning-memory): GoogleTest deletes it
 [[maybe_unused]] const auto* const registered = testing::AddGlobalTestEnvironment(new Register);
 
 }  // namespace

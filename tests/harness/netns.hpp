@@ -18,6 +18,7 @@ class NetworkNamespace {
   explicit NetworkNamespace(Ipv6 ipv6 = Ipv6::off);
 
   /// Runs a shell command inside and returns its output; throws if it fails.
+  // NOLINTNEXTLINE(modernize-use-nodiscard): most commands are run for what they do
   std::string run(const std::string& command) const;
   /// Calls a function with this thread inside. Sockets that it opens stay in the namespace.
   void call(const std::function<void()>& function) const;

@@ -23,6 +23,7 @@ constexpr std::chrono::milliseconds poll_interval{5};
   const int out = ::open(output, O_WRONLY | O_CREAT | O_TRUNC, 0600);
   const int err = ::open(errors, O_WRONLY | O_CREAT | O_TRUNC, 0600);
   const int in = ::open("/dev/null", O_RDONLY);
+  if (in < 0 || out < 0 || err < 0) ::_exit(127);
   if (::setns(netns, CLONE_NEWNET) == 0 && ::dup2(in, 0) == 0 && ::dup2(out, 1) == 1 && ::dup2(err, 2) == 2)
     ::execvp(arguments[0], arguments);
   ::_exit(127);
@@ -34,9 +35,10 @@ int exit_status(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 1
 
 Process::Process(const NetworkNamespace& where, std::vector<std::string> arguments) {
   std::vector<char*> words;
+  words.reserve(arguments.size() + 1);
   for (auto& argument : arguments) words.push_back(argument.data());
   words.push_back(nullptr);
-  pid_ = ::fork();
+  pid_ = ::fork();  // NOLINT(cppcoreguidelines-prefer-member-initializer): not before the words are there
   if (pid_ < 0) throw std::runtime_error("cannot fork");
   if (pid_ == 0) execute(where.fd(), output_.path().c_str(), errors_.path().c_str(), words.data());
 }

@@ -73,10 +73,10 @@ void set_up(const NetworkNamespace& where, const std::string& interface, const s
   }
   where.run("ip address add 10.9.0." + own + "/24 dev " + interface + " && ip link set " + interface + " up");
   std::vector<std::string> prefixes = {"10.9.0."};
-  if (ipv6) prefixes.push_back("fd09::");
-  for (const auto& prefix : prefixes)
-    where.run("ip neighbour add " + prefix + other + " lladdr 02:00:00:00:09:0" + other + " nud permanent dev " +
-              interface);
+  if (ipv6) prefixes.emplace_back("fd09::");
+  const std::string neighbour =
+      "ip neighbour add dev " + interface + " nud permanent lladdr 02:00:00:00:09:0" + other + " to ";
+  for (const auto& prefix : prefixes) where.run(neighbour + prefix + other);
 }
 
 }  // namespace
@@ -96,10 +96,11 @@ void send_frames(const NetworkNamespace& where, const std::string& interface, co
     to.sll_ifindex = static_cast<int>(::if_nametoindex(interface.c_str()));
     check(to.sll_ifindex != 0, interface.c_str());
     for (const auto& frame : frames) {
-      ssize_t sent = -1;
-      do {
-        sent = ::sendto(fd.get(), frame.data(), frame.size(), 0, reinterpret_cast<const sockaddr*>(&to), sizeof(to));
-      } while (sent < 0 && (errno == ENOBUFS || errno == EAGAIN));
+      const auto send = [&] {
+        return ::sendto(fd.get(), frame.data(), frame.size(), 0, reinterpret_cast<const sockaddr*>(&to), sizeof(to));
+      };
+      ssize_t sent = send();
+      while (sent < 0 && (errno == ENOBUFS || errno == EAGAIN)) sent = send();
       check(sent == static_cast<ssize_t>(frame.size()), "sendto");
     }
   });

@@ -110,44 +110,17 @@ std::string random_primitive(Random& random) {
 }
 
 // Every classic operation that has no jump; M[] and shift operands are fitted to k.
-constexpr std::array<std::uint16_t, 38> straight = {BPF_LD | BPF_W | BPF_ABS,
-                                                    BPF_LD | BPF_H | BPF_ABS,
-                                                    BPF_LD | BPF_B | BPF_ABS,
-                                                    BPF_LD | BPF_W | BPF_IND,
-                                                    BPF_LD | BPF_H | BPF_IND,
-                                                    BPF_LD | BPF_B | BPF_IND,
-                                                    BPF_LD | BPF_W | BPF_LEN,
-                                                    BPF_LD | BPF_IMM,
-                                                    BPF_LD | BPF_MEM,
-                                                    BPF_LDX | BPF_W | BPF_LEN,
-                                                    BPF_LDX | BPF_IMM,
-                                                    BPF_LDX | BPF_MEM,
-                                                    BPF_LDX | BPF_B | BPF_MSH,
-                                                    BPF_ST,
-                                                    BPF_STX,
-                                                    BPF_ALU | BPF_ADD | BPF_K,
-                                                    BPF_ALU | BPF_ADD | BPF_X,
-                                                    BPF_ALU | BPF_SUB | BPF_K,
-                                                    BPF_ALU | BPF_SUB | BPF_X,
-                                                    BPF_ALU | BPF_MUL | BPF_K,
-                                                    BPF_ALU | BPF_MUL | BPF_X,
-                                                    BPF_ALU | BPF_DIV | BPF_K,
-                                                    BPF_ALU | BPF_DIV | BPF_X,
-                                                    BPF_ALU | BPF_MOD | BPF_K,
-                                                    BPF_ALU | BPF_MOD | BPF_X,
-                                                    BPF_ALU | BPF_OR | BPF_K,
-                                                    BPF_ALU | BPF_OR | BPF_X,
-                                                    BPF_ALU | BPF_AND | BPF_K,
-                                                    BPF_ALU | BPF_AND | BPF_X,
-                                                    BPF_ALU | BPF_XOR | BPF_K,
-                                                    BPF_ALU | BPF_XOR | BPF_X,
-                                                    BPF_ALU | BPF_LSH | BPF_K,
-                                                    BPF_ALU | BPF_LSH | BPF_X,
-                                                    BPF_ALU | BPF_RSH | BPF_K,
-                                                    BPF_ALU | BPF_RSH | BPF_X,
-                                                    BPF_ALU | BPF_NEG,
-                                                    BPF_MISC | BPF_TAX,
-                                                    BPF_MISC | BPF_TXA};
+constexpr std::array<std::uint16_t, 38> straight = {
+    BPF_LD | BPF_W | BPF_ABS, BPF_LD | BPF_H | BPF_ABS, BPF_LD | BPF_B | BPF_ABS, BPF_LD | BPF_W | BPF_IND,
+    BPF_LD | BPF_H | BPF_IND, BPF_LD | BPF_B | BPF_IND, BPF_LD | BPF_W | BPF_LEN, BPF_LD | BPF_IMM, BPF_LD | BPF_MEM,
+    BPF_LDX | BPF_W | BPF_LEN, BPF_LDX | BPF_IMM, BPF_LDX | BPF_MEM, BPF_LDX | BPF_B | BPF_MSH, BPF_ST, BPF_STX,
+    // NOLINTNEXTLINE(misc-redundant-expression): both 0
+    BPF_ALU | BPF_ADD | BPF_K, BPF_ALU | BPF_ADD | BPF_X, BPF_ALU | BPF_SUB | BPF_K, BPF_ALU | BPF_SUB | BPF_X,
+    BPF_ALU | BPF_MUL | BPF_K, BPF_ALU | BPF_MUL | BPF_X, BPF_ALU | BPF_DIV | BPF_K, BPF_ALU | BPF_DIV | BPF_X,
+    BPF_ALU | BPF_MOD | BPF_K, BPF_ALU | BPF_MOD | BPF_X, BPF_ALU | BPF_OR | BPF_K, BPF_ALU | BPF_OR | BPF_X,
+    BPF_ALU | BPF_AND | BPF_K, BPF_ALU | BPF_AND | BPF_X, BPF_ALU | BPF_XOR | BPF_K, BPF_ALU | BPF_XOR | BPF_X,
+    BPF_ALU | BPF_LSH | BPF_K, BPF_ALU | BPF_LSH | BPF_X, BPF_ALU | BPF_RSH | BPF_K, BPF_ALU | BPF_RSH | BPF_X,
+    BPF_ALU | BPF_NEG, BPF_MISC | BPF_TAX, BPF_MISC | BPF_TXA};
 
 constexpr std::array<std::uint16_t, 8> branches = {
     BPF_JMP | BPF_JEQ | BPF_K, BPF_JMP | BPF_JEQ | BPF_X, BPF_JMP | BPF_JGT | BPF_K,  BPF_JMP | BPF_JGT | BPF_X,
@@ -200,6 +173,7 @@ std::string random_expression(Random& random, int depth) {
 
 std::vector<sock_filter> random_program(Random& random, std::size_t length) {
   std::vector<sock_filter> program;
+  program.reserve(BPF_MEMWORDS + length);
   for (std::uint32_t word = 0; word < BPF_MEMWORDS; ++word) program.push_back({BPF_ST, 0, 0, word});
   for (std::size_t left = length; left > 0; --left) {
     program.push_back(one_in(random, 4) ? random_branch(random, left) : random_straight(random));

@@ -41,7 +41,7 @@ std::vector<bpf_insn> joined(std::vector<bpf_insn> main, std::span<const bpf_ins
 
 void FileCloser::operator()(const int* fd) const {
   close(*fd);
-  delete fd;
+  delete fd;  // NOLINT(cppcoreguidelines-owning-memory): this is the deleter of its smart pointer
 }
 
 KernelProgram load_program(std::span<const bpf_insn> code, filter::ProgramContext context) {
@@ -53,7 +53,7 @@ KernelProgram load_program(std::span<const bpf_insn> code, filter::ProgramContex
     program.log.resize(program.log.find('\0'));
     if (program.log.size() > 4000) program.log.erase(0, program.log.size() - 4000);
   }
-  if (fd >= 0) program.fd.reset(new int(fd));
+  if (fd >= 0) program.fd.reset(new int(fd));  // NOLINT(cppcoreguidelines-owning-memory): deleted by FileCloser
   return program;
 }
 

@@ -121,11 +121,17 @@ void put_extension(Bytes& packet, Random& random, std::uint8_t kind, std::uint8_
   put_random(packet, random, size - 2);
 }
 
+std::uint64_t chain_length(Random& random) {
+  if (one_in(random, 2)) return below(random, 5);
+  return one_in(random, 20) ? below(random, 21) : 0;
+}
+
 void put_ipv6(Bytes& packet, Random& random) {
   constexpr std::array<std::uint8_t, 6> kinds = {0, 43, 44, 60, 60, 51};  // hop-by-hop, routing, fragment, options, AH
   const Transport& transport = pick(random, transports);
   std::vector<std::uint8_t> chain;
-  const std::uint64_t length = one_in(random, 2) ? below(random, 5) : one_in(random, 20) ? below(random, 21) : 0;
+  const std::uint64_t length = chain_length(random);
+  chain.reserve(length + 1);
   for (std::uint64_t i = 0; i < length; ++i) chain.push_back(pick(random, kinds));
   chain.push_back(transport.protocol);
   put32(packet, 0x60000000U | below(random, 1U << 28));
@@ -177,9 +183,10 @@ constexpr std::array<Network, 10> networks = {{{0x0800, put_ipv4},
                                                {0x0040, put_garbage}}};
 
 void put_hardware_address(Bytes& packet, Random& random) {
-  const std::uint8_t last = static_cast<std::uint8_t>(below(random, 4));
+  const auto last = static_cast<std::uint8_t>(below(random, 4));
   if (one_in(random, 8)) return put_random(packet, random, 6);
-  for (int i = 0; i < 6; ++i) put8(packet, last == 3 ? 0xff : i == 0 ? 2 : i == 5 ? last : 0);
+  const std::array<std::uint8_t, 6> local = {2, 0, 0, 0, 0, last};
+  for (const std::uint8_t byte : local) put8(packet, last == 3 ? 0xff : byte);
 }
 
 void damage(Bytes& packet, Random& random) {

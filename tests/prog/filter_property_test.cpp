@@ -26,7 +26,7 @@ using filter::ProgramContext;
 constexpr std::uint64_t default_seed = 20240611;
 
 Random seeded() {
-  const char* text = std::getenv("SONDE_TEST_SEED");
+  const char* text = std::getenv("SONDE_TEST_SEED");  // NOLINT(concurrency-mt-unsafe): no other thread
   const std::uint64_t seed = text != nullptr ? std::strtoull(text, nullptr, 0) : default_seed;
   std::cout << "SONDE_TEST_SEED=" << seed << '\n';
   return Random(seed);
@@ -34,6 +34,7 @@ Random seeded() {
 
 std::vector<Bytes> random_packets(Random& random, std::size_t count) {
   std::vector<Bytes> packets;
+  packets.reserve(count);
   for (std::size_t i = 0; i < count; ++i) packets.push_back(random_packet(random));
   return packets;
 }
@@ -61,7 +62,7 @@ Bytes without_tag(Bytes packet) {
 }
 
 // One way to run a filter in the kernel.
-struct Way {
+struct Way {  // NOLINT(clang-analyzer-optin.performance.Padding): a table of a few rows
   const char* name;
   ProgramContext context;
   std::vector<bpf_insn> (*wrap)(std::span<const bpf_insn>);
@@ -290,11 +291,13 @@ TEST_F(FilterProperty, LoadsEndWithTheTaggedPacket) {
 }
 
 TEST_F(FilterProperty, UnwrittenMemoryAndRegistersAreZero) {
+  // NOLINTBEGIN(misc-redundant-expression): BPF_ADD and BPF_K are both 0
   const std::vector<sock_filter> programs[] = {
       {{BPF_LD | BPF_MEM, 0, 0, 7}, {BPF_ALU | BPF_ADD | BPF_K, 0, 0, 5}, {BPF_RET | BPF_A, 0, 0, 0}},
       {{BPF_ALU | BPF_ADD | BPF_K, 0, 0, 5}, {BPF_RET | BPF_A, 0, 0, 0}},
       {{BPF_MISC | BPF_TXA, 0, 0, 0}, {BPF_ALU | BPF_ADD | BPF_K, 0, 0, 5}, {BPF_RET | BPF_A, 0, 0, 0}},
   };
+  // NOLINTEND(misc-redundant-expression)
   const Bytes packet(60, 0xff);
   for (const auto& program : programs) {
     const auto code = filter::translate(program, ProgramContext::skb);

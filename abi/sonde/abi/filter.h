@@ -36,11 +36,11 @@ enum sonde_filter_test {
 
 // All tests that are on must hold. A packet that lacks the field (no IP, no ports) fails the test.
 struct sonde_filter {
-	__u32 tests;     // enum sonde_filter_test bits; 0 and empty lists: everything matches
-	__u32 min_size;  // bytes, SONDE_TEST_SIZE
-	__u32 max_size;  // bytes, SONDE_TEST_SIZE
-	__u8 protocol;   // IP protocol number, SONDE_TEST_PROTOCOL
-	__u8 direction;  // enum sonde_direction, SONDE_TEST_DIRECTION
+	__u32 tests;    // enum sonde_filter_test bits; 0 and empty lists: everything matches
+	__u32 min_size; // bytes, SONDE_TEST_SIZE
+	__u32 max_size; // bytes, SONDE_TEST_SIZE
+	__u8 protocol;  // IP protocol number, SONDE_TEST_PROTOCOL
+	__u8 direction; // enum sonde_direction, SONDE_TEST_DIRECTION
 	__u8 reserved[2];
 	struct sonde_network_list source;      // source address is in one of these
 	struct sonde_network_list destination; // destination address is in one of these

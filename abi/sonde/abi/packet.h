@@ -12,13 +12,13 @@ enum sonde_direction {
 
 // Bits of sonde_packet_event.flags.
 enum sonde_packet_flag {
-	SONDE_PACKET_VLAN = 1,           // vlan_outer is valid
-	SONDE_PACKET_QINQ = 2,           // vlan_inner is valid too
-	SONDE_PACKET_IPV4 = 4,           // the addresses are valid, as ::ffff:a.b.c.d
-	SONDE_PACKET_IPV6 = 8,           // the addresses are valid
-	SONDE_PACKET_FRAGMENT = 16,      // an IP fragment, the first one included
-	SONDE_PACKET_LATER_FRAGMENT = 32, // fragment_offset > 0: the transport header is in another packet
-	SONDE_PACKET_PORTS = 64,         // the ports are valid (TCP, UDP, SCTP whose port words are in the packet)
+	SONDE_PACKET_VLAN = 1,             // vlan_outer is valid
+	SONDE_PACKET_QINQ = 2,             // vlan_inner is valid too
+	SONDE_PACKET_IPV4 = 4,             // the addresses are valid, as ::ffff:a.b.c.d
+	SONDE_PACKET_IPV6 = 8,             // the addresses are valid
+	SONDE_PACKET_FRAGMENT = 16,        // an IP fragment, the first one included
+	SONDE_PACKET_LATER_FRAGMENT = 32,  // fragment_offset > 0: the transport header is in another packet
+	SONDE_PACKET_PORTS = 64,           // the ports are valid (TCP, UDP, SCTP whose port words are in the packet)
 	SONDE_PACKET_NO_LINK_HEADER = 128, // the interface carries bare IP (tun, WireGuard, IP tunnels)
 };
 
@@ -52,16 +52,16 @@ struct sonde_packet_event {
 	__u16 ether_type;                 // host byte order, after all VLAN tags; below 0x600: an 802.3 length
 	__u16 vlan_outer;                 // TCI in host byte order: priority(3) DEI(1) id(12)
 	__u16 vlan_inner;                 // likewise
-	__u16 segments;                   // wire packets that offload keeps together in this one (GSO, GRO); 0 or 1: one
-	__u16 fragment_offset;            // bytes / 8 (RFC 791, RFC 8200 4.5)
-	__u8 protocol;                    // IP protocol after all IPv6 extension headers; 0 without IP
-	__u8 tcp_flags;                   // byte 13 of the TCP header: CWR ECE URG ACK PSH RST SYN FIN
-	__u8 direction;                   // enum sonde_direction
-	__u8 flags;                       // enum sonde_packet_flag
-	__u8 status;                      // enum sonde_parse_status
-	__u8 hop_limit;                   // TTL or hop limit
-	__u8 icmp_type;                   // ICMP and ICMPv6 only
-	__u8 icmp_code;                   // ICMP and ICMPv6 only
+	__u16 segments;        // wire packets that offload keeps together in this one (GSO, GRO); 0 or 1: one
+	__u16 fragment_offset; // bytes / 8 (RFC 791, RFC 8200 4.5)
+	__u8 protocol;         // IP protocol after all IPv6 extension headers; 0 without IP
+	__u8 tcp_flags;        // byte 13 of the TCP header: CWR ECE URG ACK PSH RST SYN FIN
+	__u8 direction;        // enum sonde_direction
+	__u8 flags;            // enum sonde_packet_flag
+	__u8 status;           // enum sonde_parse_status
+	__u8 hop_limit;        // TTL or hop limit
+	__u8 icmp_type;        // ICMP and ICMPv6 only
+	__u8 icmp_code;        // ICMP and ICMPv6 only
 };
 
 #endif

@@ -54,10 +54,14 @@ void append_record(std::string& out, const decode::DnsRecord& record) {
   out += '}';
 }
 
+std::string_view dns_protocol(std::string_view name) {
+  if (name == "DNS") return "dns";
+  return name == "mDNS" ? "mdns" : "llmnr";
+}
+
 void append_members(std::string& out, const decode::DecodedDns& dns) {
   const decode::DnsMessage& message = dns.message;
-  const std::string name = dns.protocol;
-  append_json_member(out, "protocol", name == "DNS" ? "dns" : name == "mDNS" ? "mdns" : "llmnr");
+  append_json_member(out, "protocol", dns_protocol(dns.protocol));
   append_number_member(out, "id", message.id);
   out.append("\"response\":").append(truth(message.response)).append(",");
   append_json_member(out, "opcode", decode::dns_opcode_name(message.opcode));

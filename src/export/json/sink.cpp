@@ -16,15 +16,16 @@ namespace {
 
 using Prefixes = std::array<std::string, 2>;  // `Z","interface":"eth0","direction":"in",` by direction
 
+std::string make_prefix(std::string_view interface, std::string_view direction) {
+  std::string prefix = "Z\",";
+  append_json_member(prefix, "interface", interface);
+  append_json_member(prefix, "direction", direction);
+  return prefix;
+}
+
 Prefixes make_prefixes(const InterfaceTable& interfaces, std::uint32_t ifindex) {
-  static constexpr const char* directions[2] = {"in", "out"};
-  Prefixes prefixes;
-  for (std::size_t i = 0; i < prefixes.size(); ++i) {
-    prefixes[i] = "Z\",";
-    append_json_member(prefixes[i], "interface", interface_name(interfaces, ifindex));
-    append_json_member(prefixes[i], "direction", directions[i]);
-  }
-  return prefixes;
+  const std::string name = interface_name(interfaces, ifindex);
+  return {make_prefix(name, "in"), make_prefix(name, "out")};
 }
 
 char* append_data(char* out, const Packet& packet) {

@@ -27,8 +27,9 @@ void append_totals(std::string& out, const PacketTotals& totals) {
 void append_stage(std::string& out, const LossStage& stage) {
   out += '{';
   append_json_member(out, "name", stage.name);
-  fmt::format_to(std::back_inserter(out), "\"taken\":{},\"given\":{},\"filtered\":{},\"lost\":{},\"note\":", stage.taken,
-                 stage.given, stage.filtered, stage.lost);
+  fmt::format_to(std::back_inserter(out),
+                 "\"taken\":{},\"given\":{},\"filtered\":{},\"lost\":{},\"note\":", stage.taken, stage.given,
+                 stage.filtered, stage.lost);
   append_json_string(out, stage.note);
   out += '}';
 }

@@ -47,8 +47,8 @@ class PcapSink final : public pipeline::Sink {
 
   Result<void> write(std::span<const Packet> packets, const InterfaceTable& interfaces) override {
     for (const Packet& packet : packets) {
-      const LinkType link_type = link_types_.get(packet.event->header.ifindex,
-                                                 [&] { return link_type_of(*packet.event, interfaces); });
+      const LinkType link_type =
+          link_types_.get(packet.event->header.ifindex, [&] { return link_type_of(*packet.event, interfaces); });
       if (!link_type_ && !put_file_header(link_type)) return writer_.error();
       if (*link_type_ != link_type) return second_link_type(*packet.event, interfaces);
       if (!write_packet(packet)) return writer_.error();

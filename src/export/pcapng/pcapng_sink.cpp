@@ -51,8 +51,10 @@ std::string interface_description(const std::string& name, LinkType link_type, c
   block.put16(0);
   block.put32(options.snaplen);
   if (!name.empty()) block.option(interface_name_code, name);
-  block.option(interface_time_resolution, "\x09");  // 10^-9 s
-  if (!options.filter.empty()) block.option(interface_filter, std::string(1, '\0') + options.filter);  // 0: as text
+  // 10^-9 s
+  block.option(interface_time_resolution, "\x09");
+  // 0: as text
+  if (!options.filter.empty()) block.option(interface_filter, std::string(1, '\0') + options.filter);
   return block.finish();
 }
 
@@ -123,8 +125,8 @@ class PcapngSink final : public pipeline::Sink {
 
   std::uint32_t add_interface(const Packet& packet, const InterfaceTable& interfaces) {
     const std::uint32_t ifindex = packet.event->header.ifindex;
-    put_header(interface_description(interface_name(interfaces, ifindex), link_type_of(*packet.event, interfaces),
-                                     options_));
+    put_header(
+        interface_description(interface_name(interfaces, ifindex), link_type_of(*packet.event, interfaces), options_));
     interfaces_.push_back({.first_ns = packet.wall_ns, .last_ns = packet.wall_ns});
     return static_cast<std::uint32_t>(interfaces_.size() - 1);
   }

@@ -160,14 +160,13 @@ LineFormatter::LineFormatter(TextOptions options)
       time_(options.date ? "%Y-%m-%d %H:%M:%S" : "%H:%M:%S", TimeText::Zone::local) {}
 
 LineFormatter::Prefixes LineFormatter::make_prefixes(const InterfaceTable& interfaces, std::uint32_t ifindex) const {
-  static constexpr const char* words[2] = {"In ", "Out"};
   const std::string name = printable(interface_name(interfaces, ifindex));
-  Prefixes prefixes;
-  for (std::size_t i = 0; i < prefixes.size(); ++i) {
-    prefixes[i].append(" ").append(name).append(" ").append(palette_.direction[i]).append(words[i]);
-    prefixes[i].append(palette_.plain).append(" ");
-  }
-  return prefixes;
+  const auto prefix = [&](sonde_direction direction, std::string_view word) {
+    std::string text = " ";
+    text.append(name).append(" ").append(palette_.direction[direction]).append(word);
+    return text.append(palette_.plain).append(" ");
+  };
+  return {prefix(SONDE_DIRECTION_IN, "In "), prefix(SONDE_DIRECTION_OUT, "Out")};
 }
 
 char* LineFormatter::append(char* out, const Packet& packet, const InterfaceTable& interfaces) {

@@ -9,10 +9,10 @@ namespace sonde::exporter {
 
 /// ANSI sequences before a word, or nothing at all. Each is at most 8 bytes.
 struct Palette {
-  std::array<std::string_view, 2> direction;                     ///< by SONDE_DIRECTION_
-  std::array<std::string_view, protocol_class_count> protocol;   ///< by ProtocolClass
-  std::string_view alert;                                        ///< RST; what is truncated or malformed
-  std::string_view plain;                                        ///< after each of the above
+  std::array<std::string_view, 2> direction;                    ///< by SONDE_DIRECTION_
+  std::array<std::string_view, protocol_class_count> protocol;  ///< by ProtocolClass
+  std::string_view alert;                                       ///< RST; what is truncated or malformed
+  std::string_view plain;                                       ///< after each of the above
 };
 
 inline constexpr Palette no_colours{};

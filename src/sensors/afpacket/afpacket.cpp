@@ -4,8 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 #include <optional>
+#include <system_error>
 #include <thread>
 
 #include "sensors/afpacket/chunk_queue.hpp"
@@ -109,9 +109,10 @@ Result<void> AfPacketSource::open() {
     wanted.emplace_back(name, *found);
   }
   if (any()) wanted = {{"any", {}}};
-  std::ranges::sort(wanted, {}, [](const auto& entry) { return entry.second.index; });
-  const auto same = [](const auto& a, const auto& b) { return a.second.index == b.second.index; };
-  wanted.erase(std::unique(wanted.begin(), wanted.end(), same), wanted.end());
+  const auto index = [](const auto& entry) { return entry.second.index; };
+  std::ranges::sort(wanted, {}, index);
+  const auto repeated = std::ranges::unique(wanted, {}, index);
+  wanted.erase(repeated.begin(), repeated.end());
 
   ring_size_ = RingSize::of(options_.ring_bytes / (wanted.size() * options_.workers), options_.retire_milliseconds);
   for (unsigned i = 0; i < options_.workers; ++i) {
@@ -147,7 +148,7 @@ void AfPacketSource::start_workers() {
   }
   queue_ = std::make_unique<ChunkQueue>(lanes_.size() * chunks_per_worker);
   for (auto& lane : lanes_) {
-    threads_.emplace_back([this, &lane](std::stop_token stop) { work(*lane, stop); });
+    threads_.emplace_back([this, &lane](const std::stop_token& stop) { work(*lane, stop); });
   }
 }
 
@@ -256,7 +257,8 @@ std::vector<std::string> AfPacketSource::notices() const {
   std::vector<std::string> lines = {fmt::format("{}: AF_PACKET, {} worker{}", any() ? "any" : names, options_.workers,
                                                 options_.workers == 1 ? "" : "s")};
   for (const auto& lane : lanes_) {
-    if (lane->error() != 0) lines.push_back(fmt::format("packet socket: {}", std::strerror(lane->error())));
+    if (lane->error() != 0)
+      lines.push_back(fmt::format("packet socket: {}", std::generic_category().message(lane->error())));
   }
   return lines;
 }

@@ -10,7 +10,7 @@ ChunkQueue::ChunkQueue(std::size_t chunks) {
   }
 }
 
-Chunk* ChunkQueue::take_empty(std::stop_token stop) {
+Chunk* ChunkQueue::take_empty(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
   if (!emptied_.wait(lock, stop, [this] { return !empty_.empty(); })) return nullptr;
   Chunk* chunk = empty_.back();

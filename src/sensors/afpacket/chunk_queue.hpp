@@ -20,7 +20,7 @@ class ChunkQueue {
   explicit ChunkQueue(std::size_t chunks);
 
   /// An empty chunk; nullptr when asked to stop.
-  [[nodiscard]] Chunk* take_empty(std::stop_token stop);
+  [[nodiscard]] Chunk* take_empty(const std::stop_token& stop);
   void put_full(Chunk* chunk);
 
   /// The next full chunk; nullptr after the timeout.

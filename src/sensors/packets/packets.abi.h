@@ -33,8 +33,7 @@ struct sonde_packets_config {
 	// verifier must know them), so a record takes the smallest class that holds its bytes.
 	__u32 record_classes[SONDE_RECORD_CLASSES];
 	__u8 emit_events;    // enum sonde_emit
-	__u8 capture_bytes;  // packet bytes follow the event: snaplen of them, or link to transport headers if snaplen
-			     // is 0
+	__u8 capture_bytes;  // packet bytes follow the event: snaplen of them; 0: link to transport headers
 	__u8 count_totals;   // keep packet totals by interface, direction and protocol
 	__u8 has_expression; // call the expression subprogram
 	__u8 has_fields;     // the filter has field tests that are on

@@ -149,8 +149,8 @@ static __always_inline long copy_bytes(const struct hook_packet *packet, __u8 *t
 }
 
 /*
- * Into the ring, with the time. The clock is read after the stores: it costs 20 ns that do not depend on them, while their
- * cache lines come from the reader's core; read before, that wait falls on the locked instruction of the submit.
+ * Into the ring, with the time. The clock is read after the stores: it costs 20 ns that do not depend on them, while
+ * their cache lines come from the reader's core; read before, that wait falls on the locked instruction of the submit.
  */
 static __always_inline void submit(void *ring, struct sonde_packet_event *record, struct sonde_counters *counters)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a user of libsonde writes first. Ends with 0 when an interface that does not exist is an error that names it, with
-// or without root.
+// What a user of libsonde writes first. Ends with 0 when an interface that does not exist is an error that names it,
+// with or without root.
 #include <sonde/monitor.hpp>
 
 #include <cstdio>

@@ -22,6 +22,7 @@ Counters read_counters(const NetworkNamespace& where) {
 std::vector<Bytes> frames_of_many_sizes(std::size_t count, std::uint32_t seed) {
   std::mt19937 random(seed);
   std::vector<Bytes> frames;
+  frames.reserve(count);
   for (std::size_t i = 0; i < count; ++i)
     frames.push_back(ethernet({.broadcast = true}, ipv4({.protocol = static_cast<std::uint8_t>(i % 3 == 0 ? 253 : 17)},
                                                         udp({}, counting(random() % 1400)))));

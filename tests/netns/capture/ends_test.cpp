@@ -85,8 +85,9 @@ TEST(Limits, QuietPrintsNoPackets) {
 TEST(ClosedPipe, EndsQuietlyAndWell) {
   const Pair pair;
   for (const std::string output : {"text", "json"}) {
-    Process shell(pair.left,
-                  {"bash", "-c", "set -o pipefail; " + sonde_path + " capture -i veth0 -o " + output + " | head -n 1"});
+    std::string command = "set -o pipefail; ";
+    command.append(sonde_path).append(" capture -i veth0 -o ").append(output).append(" | head -n 1");
+    Process shell(pair.left, {"bash", "-c", command});
     ASSERT_TRUE(shell.wait_for_error_text("sonde: source"));
     for (int i = 0; i < 200 && shell.wait(std::chrono::milliseconds{20}) < 0; ++i)
       send_frame(pair.right, "veth1", udp_frame());

@@ -98,6 +98,7 @@ TEST(Links, TunCarriesBareIp) {
 
 TEST(Links, VlanSubInterface) {
   const Pair pair;
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread
   if (std::system(
           ("nsenter --net=" + pair.left.path() + " ip link add link veth0 name probe type vlan id 9 2>/dev/null")
               .c_str()) != 0)
@@ -121,7 +122,7 @@ TEST(Links, VlanSubInterface) {
 
 class Tags : public testing::TestWithParam<Words> {
  protected:
-  Words words(const Words& more) const {
+  [[nodiscard]] static Words words(const Words& more) {
     Words all = {"-i", "veth0"};
     all.insert(all.end(), GetParam().begin(), GetParam().end());
     all.insert(all.end(), more.begin(), more.end());

@@ -74,7 +74,7 @@ Captured capture_twice(const Pair& pair, const Files& files, const Words& words)
   EXPECT_TRUE(tcpdump.wait_for_error_text("listening on"));
   Words all = {"-i", "veth0", "-w", files.sonde.path(), "-o", "json"};
   all.insert(all.end(), words.begin(), words.end());
-  all.push_back(not_from_the_kernel);
+  all.emplace_back(not_from_the_kernel);
   auto seen = capture(pair.left, all, [&] { make_traffic(pair); });
   wait_until_still(files.tcpdump.path());
   tcpdump.signal(SIGINT);
@@ -147,7 +147,7 @@ TEST(Oracle, TsharkReadsTheSameFields) {
   const Files files;
   const auto seen = capture_twice(pair, files, {});
   auto all_fields = fields;
-  all_fields.push_back("sctp.srcport");
+  all_fields.emplace_back("sctp.srcport");
   const auto rows = tshark_rows(files.sonde.path(), all_fields);
   ASSERT_EQ(rows.size(), seen.packets.size());
   std::size_t with_ports = 0;

@@ -65,6 +65,7 @@ TEST(Overload, DeliveredPacketsAreWhole) {
       source = std::move(*opened);
     });
     std::vector<Bytes> frames;
+    frames.reserve(10'000);
     for (std::uint16_t i = 0; i < 10'000; ++i) frames.push_back(udp_frame(i, 200));
     send_frames(pair.right, "veth1", frames);
     const auto seen = stop_and_drain(*source);

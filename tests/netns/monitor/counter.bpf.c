@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
-/* A stranger's program for NetworkMonitor::from_object_file(): counts packets by length class, tells of each in a ring. */
+/* A stranger's program for NetworkMonitor::from_object_file(): counts packets by length class and tells of each. */
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
 #include <bpf/bpf_helpers.h>
@@ -8,7 +8,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 struct length_event {
 	__u32 length;
-	__u32 threshold;	/* as user space has set it */
+	__u32 threshold; /* as user space has set it */
 };
 
 struct {

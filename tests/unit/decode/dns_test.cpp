@@ -23,8 +23,7 @@ TEST(Dns, Questions) {
 TEST(Dns, Answers) {
   EXPECT_EQ(text_of(corpus("dns/response_cname_a")), "DNS A? www.example.com: CNAME web.example.com, A 192.0.2.1");
   EXPECT_EQ(text_of(corpus("dns/nxdomain")), "DNS AAAA? nope.example: NXDOMAIN");
-  EXPECT_EQ(text_of(corpus("dns/mdns"), DnsTransport::udp, "mDNS"),
-            "mDNS _ssh._tcp.local PTR box._ssh._tcp.local");
+  EXPECT_EQ(text_of(corpus("dns/mdns"), DnsTransport::udp, "mDNS"), "mDNS _ssh._tcp.local PTR box._ssh._tcp.local");
 }
 
 TEST(Dns, EveryTypeInPresentationFormat) {

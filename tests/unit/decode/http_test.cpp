@@ -29,9 +29,10 @@ TEST(Http, StatusLine) {
 }
 
 TEST(Http, OtherContentIsNotTaken) {
-  for (const char* payload : {"", "GE", "GET", "GET ", "GET  HTTP/1.1\r\n", "GETX / HTTP/1.1\r\n", "GET key\r\n",
-                              "GET / HTTP/2.0\r\n", "GET / FOO", "HTTP/1.1 20", "HTTP/1.1 2x0 OK\r\n", "HTTP/1.1 099 X\r\n",
-                              "HTTP/1.12000 OK\r\n", "get / HTTP/1.1\r\n", "SSH-2.0-OpenSSH\r\n"}) {
+  for (const char* payload :
+       {"", "GE", "GET", "GET ", "GET  HTTP/1.1\r\n", "GETX / HTTP/1.1\r\n", "GET key\r\n", "GET / HTTP/2.0\r\n",
+        "GET / FOO", "HTTP/1.1 20", "HTTP/1.1 2x0 OK\r\n", "HTTP/1.1 099 X\r\n", "HTTP/1.12000 OK\r\n",
+        "get / HTTP/1.1\r\n", "SSH-2.0-OpenSSH\r\n"}) {
     EXPECT_EQ(text_of(payload), "none") << payload;
   }
 }

@@ -67,8 +67,9 @@ TEST(Pcapng, HeadersAndStatistics) {
   const test::TemporaryFile file(".pcapng");
   test::write_file(test::ethernet_samples(), pcapng({.snaplen = 4096, .filter = "tcp port 80"}), file.path(), summary);
   const std::string text = run("capinfos -M " + file.path());
-  for (const char* expected : {"Capture application: sonde ", "Name = eth0", "Filter string = tcp port 80",
-                               "Capture length = 4096", "Time precision = nanoseconds (9)", "Number of stat entries = 1"}) {
+  for (const char* expected :
+       {"Capture application: sonde ", "Name = eth0", "Filter string = tcp port 80", "Capture length = 4096",
+        "Time precision = nanoseconds (9)", "Number of stat entries = 1"}) {
     EXPECT_NE(text.find(expected), std::string::npos) << expected << "\n" << text;
   }
   const std::string content = test::read_file(file.path());
@@ -116,7 +117,8 @@ TEST(Pcap, ASecondLinkTypeIsAnErrorThatKeepsTheFile) {
   const Result<void> result = sink->write(capture.packets, capture.interfaces);
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().kind, ErrorKind::usage);
-  EXPECT_NE(result.error().text().find("wg0 carries bare IP (write pcapng"), std::string::npos) << result.error().text();
+  EXPECT_NE(result.error().text().find("wg0 carries bare IP (write pcapng"), std::string::npos)
+      << result.error().text();
   EXPECT_EQ(sink->written(), capture.packets.size() - 2);
   EXPECT_EQ(fields(file.path(), "-e frame.number").size(), capture.packets.size() - 2);
 }
@@ -125,9 +127,10 @@ TEST(Pcap, ASecondLinkTypeIsAnErrorThatKeepsTheFile) {
 TEST(Decoders, AgreeWithTshark) {
   const test::TemporaryFile file(".pcapng");
   test::write_file(test::all_samples(), pcapng(), file.path());
-  const auto lines = fields(file.path(),
-                            "-d tcp.port==8443,tls -e http.request.uri -e http.host -e http.response.code -e dns.qry.name "
-                            "-e dns.a -e dns.cname -e tls.handshake.extensions_server_name -e dns.ptr.domain_name");
+  const auto lines =
+      fields(file.path(),
+             "-d tcp.port==8443,tls -e http.request.uri -e http.host -e http.response.code -e dns.qry.name "
+             "-e dns.a -e dns.cname -e tls.handshake.extensions_server_name -e dns.ptr.domain_name");
   ASSERT_EQ(lines.size(), 27U);
   EXPECT_EQ(lines[2], "/index.html?a=b,example.com,,,,,,");
   EXPECT_EQ(lines[3].find(",,200,"), lines[3].find(','));

@@ -79,9 +79,14 @@ TEST(Format, Numbers) {
 
 // RFC 4648 10, and bytes that need + and /.
 TEST(Format, Base64) {
-  const std::pair<std::string, std::string> vectors[] = {
-      {"", ""},         {"f", "Zg=="},         {"fo", "Zm8="},         {"foo", "Zm9v"},
-      {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}, {"\xfb\xff\xfe", "+//+"}};
+  const std::pair<std::string, std::string> vectors[] = {{"", ""},
+                                                         {"f", "Zg=="},
+                                                         {"fo", "Zm8="},
+                                                         {"foo", "Zm9v"},
+                                                         {"foob", "Zm9vYg=="},
+                                                         {"fooba", "Zm9vYmE="},
+                                                         {"foobar", "Zm9vYmFy"},
+                                                         {"\xfb\xff\xfe", "+//+"}};
   for (const auto& [plain, encoded] : vectors) {
     const std::vector<std::uint8_t> bytes(plain.begin(), plain.end());
     const std::span<const std::uint8_t> view(bytes);

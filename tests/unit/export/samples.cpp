@@ -16,13 +16,9 @@ namespace {
 
 constexpr std::int64_t first_time = 1'795'223'002'123'456'789;  // 2026-11-21 01:03:22 UTC
 
-Buffer big16(std::uint32_t value) {
-  return {static_cast<std::uint8_t>(value >> 8), static_cast<std::uint8_t>(value)};
-}
+Buffer big16(std::uint32_t value) { return {static_cast<std::uint8_t>(value >> 8), static_cast<std::uint8_t>(value)}; }
 
-std::uint8_t hex_digit(char digit) {
-  return static_cast<std::uint8_t>(digit <= '9' ? digit - '0' : digit - 'a' + 10);
-}
+std::uint8_t hex_digit(char digit) { return static_cast<std::uint8_t>(digit <= '9' ? digit - '0' : digit - 'a' + 10); }
 
 void add_tcp(Capture& capture) {
   capture.add(ethernet(0x800, ipv4(6, tcp(34567, 443, 0x02, {}))), 1, SONDE_DIRECTION_OUT);
@@ -39,24 +35,24 @@ void add_udp_and_icmp(Capture& capture) {
   const Buffer query = udp(40001, 53, corpus("dns/query_a"));
   capture.add(ethernet(0x800, ipv4(17, query)), 1, SONDE_DIRECTION_OUT);
   capture.add(ethernet(0x800, ipv4(17, udp(53, 40001, corpus("dns/response_cname_a")))), 1, SONDE_DIRECTION_IN);
-  capture.add(ethernet(0x8100, hex("0064" "0800") + ipv4(17, query)), 1, SONDE_DIRECTION_IN);
-  capture.add(ethernet(0x88a8, hex("0065" "8100" "00c8" "86dd") + ipv6(17, query)), 1, SONDE_DIRECTION_IN);
-  capture.add(ethernet(0x800, ipv4(1, hex("0800" "0000" "1234" "0007") + Buffer(56, 'p'))), 1, SONDE_DIRECTION_OUT);
-  capture.add(ethernet(0x800, ipv4(1, hex("0303" "0000" "00000000") + ipv4(17, query))), 1, SONDE_DIRECTION_IN);
-  capture.add(ethernet(0x86dd, ipv6(58, hex("8700" "0000" "00000000" "20010db8000000000000000000000002"))), 1,
+  capture.add(ethernet(0x8100, hex("0064 0800") + ipv4(17, query)), 1, SONDE_DIRECTION_IN);
+  capture.add(ethernet(0x88a8, hex("0065 8100 00c8 86dd") + ipv6(17, query)), 1, SONDE_DIRECTION_IN);
+  capture.add(ethernet(0x800, ipv4(1, hex("0800 0000 1234 0007") + Buffer(56, 'p'))), 1, SONDE_DIRECTION_OUT);
+  capture.add(ethernet(0x800, ipv4(1, hex("0303 0000 00000000") + ipv4(17, query))), 1, SONDE_DIRECTION_IN);
+  capture.add(ethernet(0x86dd, ipv6(58, hex("8700 0000 00000000 20010db8000000000000000000000002"))), 1,
               SONDE_DIRECTION_OUT);
 }
 
 void add_others(Capture& capture) {
-  capture.add(ethernet(0x800, ipv4(132, hex("1389" "138a" "00000001" "00000000" "00030010"))), 1, SONDE_DIRECTION_OUT);
-  capture.add(ethernet(0x800, ipv4(47, hex("0000" "0800" "45000000"))), 1, SONDE_DIRECTION_IN);
+  capture.add(ethernet(0x800, ipv4(132, hex("1389 138a 00000001 00000000 00030010"))), 1, SONDE_DIRECTION_OUT);
+  capture.add(ethernet(0x800, ipv4(47, hex("0000 0800 45000000"))), 1, SONDE_DIRECTION_IN);
   capture.add(ethernet(0x800, ipv4(253, Buffer(20, 1))), 1, SONDE_DIRECTION_IN);
   capture.add(ethernet(0x800, ipv4(17, Buffer(1480, 'f'), 0x2000 | 185)), 1, SONDE_DIRECTION_IN, 64);
-  capture.add(ethernet(0x806, hex("0001" "0800" "0604" "0001" "020000000001" "0a000001" "000000000000" "0a000002")), 1,
+  capture.add(ethernet(0x806, hex("0001 0800 0604 0001 020000000001 0a000001 000000000000 0a000002")), 1,
               SONDE_DIRECTION_OUT);
   capture.add(ethernet(0x88cc, hex("0207040200000000010000")), 1, SONDE_DIRECTION_IN);
   capture.add(ethernet(38, hex("4242030000000000")), 1, SONDE_DIRECTION_IN);
-  capture.add(ethernet(0x800, ipv4(6, hex("1f90" "0050" "0000"))), 1, SONDE_DIRECTION_IN);
+  capture.add(ethernet(0x800, ipv4(6, hex("1f90 0050 0000"))), 1, SONDE_DIRECTION_IN);
   capture.add(ethernet(0x800, hex("4500")), 1, SONDE_DIRECTION_IN);
   capture.add(ethernet(0x800, hex("5500") + Buffer(18, 0)), 1, SONDE_DIRECTION_IN);
   capture.add(hex("ffff"), 1, SONDE_DIRECTION_IN);
@@ -73,12 +69,14 @@ void Capture::add(const Buffer& frame, std::uint32_t ifindex, sonde_direction di
   event.direction = direction;
   event.captured_size = static_cast<std::uint32_t>(bytes.back().size());
   events.push_back(event);
-  packets.push_back({&events.back(), bytes.back().data(), first_time + 1001 * static_cast<std::int64_t>(packets.size())});
+  packets.push_back(
+      {&events.back(), bytes.back().data(), first_time + 1001 * static_cast<std::int64_t>(packets.size())});
 }
 
 Buffer hex(std::string_view digits) {
   Buffer bytes;
   for (std::size_t i = 0; i + 1 < digits.size(); i += 2) {
+    if (digits[i] == ' ') ++i;
     bytes.push_back(static_cast<std::uint8_t>(hex_digit(digits[i]) << 4 | hex_digit(digits[i + 1])));
   }
   return bytes;
@@ -95,23 +93,23 @@ Buffer corpus(const std::string& name) {
 }
 
 Buffer ethernet(std::uint16_t ether_type, const Buffer& payload) {
-  return hex("020000000002" "020000000001") + big16(ether_type) + payload;
+  return hex("020000000002 020000000001") + big16(ether_type) + payload;
 }
 
 Buffer ipv4(std::uint8_t protocol, const Buffer& payload, std::uint16_t fragment) {
   const auto size = static_cast<std::uint32_t>(20 + payload.size());
   return hex("4500") + big16(size) + hex("0001") + big16(fragment) + Buffer{64, protocol, 0, 0} +
-         hex("0a000001" "0a000002") + payload;
+         hex("0a000001 0a000002") + payload;
 }
 
 Buffer ipv6(std::uint8_t protocol, const Buffer& payload) {
   return hex("60000000") + big16(static_cast<std::uint32_t>(payload.size())) + Buffer{protocol, 63} +
-         hex("20010db8000000000000000000000001" "20010db8000000000000000000000002") + payload;
+         hex("20010db8000000000000000000000001 20010db8000000000000000000000002") + payload;
 }
 
 Buffer tcp(std::uint16_t source, std::uint16_t destination, std::uint8_t flags, const Buffer& payload) {
-  return big16(source) + big16(destination) + hex("00003039" "00010000") + Buffer{0x50, flags} +
-         hex("faf0" "0000" "0000") + payload;
+  return big16(source) + big16(destination) + hex("00003039 00010000") + Buffer{0x50, flags} + hex("faf0 0000 0000") +
+         payload;
 }
 
 Buffer udp(std::uint16_t source, std::uint16_t destination, const Buffer& payload) {

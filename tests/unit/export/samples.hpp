@@ -16,8 +16,8 @@ namespace sonde::test {
 using Buffer = std::vector<std::uint8_t>;
 
 struct Capture {
-  std::deque<Buffer> bytes;                ///< elements stay where they are
-  std::deque<sonde_packet_event> events;   ///< likewise
+  std::deque<Buffer> bytes;               ///< elements stay where they are
+  std::deque<sonde_packet_event> events;  ///< likewise
   std::vector<Packet> packets;
   InterfaceTable interfaces;
 

@@ -14,7 +14,8 @@ using test::operator+;
 
 std::string tcpdump(const test::Capture& capture, const std::string& options) {
   const test::TemporaryFile file(".pcap");
-  test::write_file(capture, [](Output output) { return make_pcap_sink(std::move(output), {}); }, file.path());
+  test::write_file(
+      capture, [](Output output) { return make_pcap_sink(std::move(output), {}); }, file.path());
   return test::run("tcpdump -nn -t " + options + " -r " + file.path() + " 2>/dev/null");
 }
 

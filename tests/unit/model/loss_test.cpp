@@ -17,7 +17,8 @@ TEST(LossReport, BalancesWhenEveryStageDoesAndTheChainHolds) {
 TEST(LossReport, ShowsEveryPacketThatIsUnaccountedFor) {
   const LossReport good{{{"hook", 100, 80, 20, 0, ""}, {"ring", 80, 50, 0, 30, ""}}};
   for (std::size_t stage = 0; stage < 2; ++stage)
-    for (std::uint64_t LossStage::*member : {&LossStage::taken, &LossStage::given, &LossStage::filtered, &LossStage::lost}) {
+    for (std::uint64_t LossStage::*member :
+         {&LossStage::taken, &LossStage::given, &LossStage::filtered, &LossStage::lost}) {
       auto report = good;
       ++(report.stages[stage].*member);
       EXPECT_FALSE(report.balanced());
