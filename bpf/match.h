@@ -89,7 +89,13 @@ static __always_inline int sonde_match_addresses(const volatile struct sonde_fil
 
 static __always_inline int sonde_match_port(const volatile struct sonde_port_set *set, __u16 port)
 {
-	return (int)((set->words[(port >> 6) & 1023] >> (port & 63)) & 1);
+	__u32 word = port >> 6;
+
+#ifdef __bpf__
+	// The compiler drops "& 1023" because a port has 16 bits; the verifier of Linux 6.1 does not know that and needs it.
+	asm volatile("%0 &= 1023" : "+r"(word));
+#endif
+	return (int)((set->words[word] >> (port & 63)) & 1);
 }
 
 static __always_inline int sonde_match_ports(const volatile struct sonde_filter *filter,
