@@ -125,6 +125,19 @@ static __always_inline long load_bytes(const struct hook_packet *packet, __u32 o
 	return bpf_skb_load_bytes(packet->context, offset, to, size);
 }
 
+/*
+ * A size between 1 and 65536, and known as such: the compiler would fold "no bytes" and "too many" into one comparison of
+ * size - 1, from which the verifier of Linux 6.1 learns nothing about the size.
+ */
+static __always_inline __u32 bounded(__u32 size)
+{
+	size -= 1;
+	asm volatile("%0 &= 0xffff" : "+r"(size));
+	size += 1;
+	asm volatile("" : "+r"(size));
+	return size;
+}
+
 /* The first `size` bytes as on the wire: an offloaded tag goes where it was. `room` is the constant size of `to`. */
 static __always_inline long copy_bytes(const struct hook_packet *packet, __u8 *to, __u32 size, __u32 room)
 {
@@ -132,9 +145,8 @@ static __always_inline long copy_bytes(const struct hook_packet *packet, __u8 *t
 	__u32 rest;
 
 	if (!scratch->progress.tag_tpid) {
-		if (size == 0 || size > room)
-			return -1;
-		return load_bytes(packet, 0, to, size);
+		size = bounded(size);
+		return size > room ? -1 : load_bytes(packet, 0, to, size);
 	}
 	if (load_bytes(packet, 0, to, 12))
 		return -1;
@@ -142,10 +154,8 @@ static __always_inline long copy_bytes(const struct hook_packet *packet, __u8 *t
 	*(__u16 *)(to + 14) = bpf_htons(scratch->progress.tag_tci);
 	if (size <= 16)
 		return 0;
-	rest = size - 16;
-	if (rest > room - 16)
-		return -1;
-	return load_bytes(packet, 12, to + 16, rest);
+	rest = bounded(size - 16);
+	return rest > room - 16 ? -1 : load_bytes(packet, 12, to + 16, rest);
 }
 
 /*
