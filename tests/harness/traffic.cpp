@@ -76,7 +76,7 @@ void set_up(const NetworkNamespace& where, const std::string& interface, const s
   if (ipv6) prefixes.emplace_back("fd09::");
   const std::string neighbour =
       "ip neighbour add dev " + interface + " nud permanent lladdr 02:00:00:00:09:0" + other + " to ";
-  for (const auto& prefix : prefixes) where.run(neighbour + prefix + other);
+  for (const auto& prefix : prefixes) where.run(std::string(neighbour).append(prefix).append(other));
 }
 
 }  // namespace
