@@ -5,12 +5,16 @@
 
 #include "capture/capture.hpp"
 #include "doctor/doctor.hpp"
+#include "events/commands.hpp"
 
 namespace sonde::cli {
 namespace {
 
 constexpr Command table[] = {
     {"capture", "show every packet of an interface, received and sent", capture},
+    {"retrans", "show each TCP retransmission: whose, why, and where the segment was lost", retrans},
+    {"drops", "show each packet that the kernel dropped: reason, place, whose", drops},
+    {"connections", "show TCP connections as they open, fail and end, with their owners", connections},
     {"doctor", "tell what works on this kernel with these privileges, and why not", doctor},
 };
 
@@ -18,7 +22,7 @@ void print_help(std::ostream& out) {
   out << "sonde shows what happens on the network of this host.\n\n"
          "Usage: sonde COMMAND [OPTIONS]\n\nCommands:\n";
   for (const auto& command : table)
-    out << "  " << std::left << std::setw(10) << command.name << command.description << '\n';
+    out << "  " << std::left << std::setw(13) << command.name << command.description << '\n';
   out << "\n`sonde COMMAND --help` explains a command. Exit status: 0 well, 1 failed, 2 usage,\n"
          "3 the kernel or the privileges do not allow it.\n";
 }

@@ -56,4 +56,10 @@ Result<std::uint64_t> parse_size(const std::string& option, const std::string& w
   return wrong(option, word, "bytes such as 65536, 64K or 16M");
 }
 
+Result<bool> parse_color(const std::string& word, bool terminal) {
+  if (word != "auto" && word != "always" && word != "never")
+    return fail(ErrorKind::usage, "--color '" + word + "': expected one of auto, always, never");
+  return word == "always" || (word == "auto" && terminal);
+}
+
 }  // namespace sonde::cli

@@ -16,5 +16,7 @@ namespace sonde::cli {
 [[nodiscard]] Result<std::chrono::nanoseconds> parse_duration(const std::string& option, const std::string& word);
 /// Bytes: "65536", "64K", "16M", "1G" (powers of 1024).
 [[nodiscard]] Result<std::uint64_t> parse_size(const std::string& option, const std::string& word);
+/// --color: "auto" (when the output is a terminal), "always", "never".
+[[nodiscard]] Result<bool> parse_color(const std::string& word, bool terminal);
 
 }  // namespace sonde::cli

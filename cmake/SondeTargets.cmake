@@ -21,6 +21,15 @@ function(sonde_library name)
   endif()
 endfunction()
 
+# How libbpf's headers name the machine whose registers kprobe programs read (bpf_tracing.h).
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  set(SONDE_BPF_ARCHITECTURE x86)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
+  set(SONDE_BPF_ARCHITECTURE arm64)
+else()
+  set(SONDE_BPF_ARCHITECTURE ${CMAKE_SYSTEM_PROCESSOR})
+endif()
+
 # sonde_bpf_object(NAME SOURCE x.bpf.c): compiles to NAME.bpf.o and gives library NAME with the symbols
 #   NAME_object (first byte) and NAME_object_end, so that the program carries its BPF code with it.
 function(sonde_bpf_object name source)
@@ -28,7 +37,7 @@ function(sonde_bpf_object name source)
   set(assembly ${CMAKE_CURRENT_BINARY_DIR}/${name}_object.S)
   add_custom_command(
     OUTPUT ${object}
-    COMMAND ${SONDE_BPF_CLANG} -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter
+    COMMAND ${SONDE_BPF_CLANG} -target bpf -mcpu=v3 -D__TARGET_ARCH_${SONDE_BPF_ARCHITECTURE} -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter
             -MMD -MF ${object}.d -MT ${object}
             -I${PROJECT_SOURCE_DIR}/abi -I${PROJECT_SOURCE_DIR}/bpf -idirafter /usr/include/${CMAKE_LIBRARY_ARCHITECTURE}
             -c ${CMAKE_CURRENT_SOURCE_DIR}/${source} -o ${object}

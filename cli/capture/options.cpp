@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capture/options.hpp"
 
-#include <CLI/CLI.hpp>
-#include <algorithm>
-#include <functional>
-
+#include "filter_options.hpp"
+#include "option_group.hpp"
 #include "words.hpp"
 
 namespace sonde::cli {
@@ -14,8 +12,10 @@ namespace {
 struct Words {
   std::vector<std::string> interfaces, expression;
   std::string min_size, max_size, snaplen, rings, workers, buffer, count, duration, xdp_mode, transport;
+  std::string owner_map_size;
   std::string color = "auto";
   bool quiet = false;
+  bool no_owners = false;
   bool no_promiscuous = false;
 };
 
@@ -25,26 +25,8 @@ std::string list(const std::vector<Choice>& choices) {
   return text;
 }
 
-// One line an option: its words, what stands for its value in the help, where it goes, what it means.
-class Group {
- public:
-  Group(CLI::App& app, std::string name) : app_(app), name_(std::move(name)) {}
-
-  template <class T>
-  CLI::Option* option(const char* words, const char* value, T& target, const std::string& meaning) {
-    return app_.add_option(words, target, meaning)->group(name_)->type_name(value)->allow_extra_args(false);
-  }
-  void flag(const char* words, bool& target, const std::string& meaning) {
-    app_.add_flag(words, target, meaning)->group(name_);
-  }
-
- private:
-  CLI::App& app_;
-  std::string name_;
-};
-
 void add_sources(CLI::App& app, CaptureOptions& options, Words& words) {
-  Group group(app, "Where packets come from");
+  OptionGroup group(app, "Where packets come from");
   group.option("-i,--interface", "NAME", words.interfaces,
                "Interface, repeatable; any: all, also those that appear later.\n"
                "Default: that of the default route");
@@ -63,26 +45,24 @@ void add_sources(CLI::App& app, CaptureOptions& options, Words& words) {
 }
 
 void add_filters(CLI::App& app, CaptureOptions& options, Words& words) {
-  Group group(app, "Which packets (all must hold; the kernel leaves the others out before any copy)");
+  OptionGroup group(app, "Which packets (all must hold; the kernel leaves the others out before any copy)");
   auto& filter = options.filter;
-  group.option("--protocol", "NAME", filter.protocol, "tcp, udp, icmp, icmp6, sctp, a number, or all")
-      ->capture_default_str();
-  group.option("--src-ip", "NETWORK", filter.source_networks,
-               "Source address or CIDR, IPv4 or IPv6; lists: one of them");
-  group.option("--dst-ip", "NETWORK", filter.destination_networks, "Destination address or CIDR");
-  group.option("--ip", "NETWORK", filter.networks, "Source or destination address or CIDR");
-  group.option("--src-port", "PORTS", filter.source_ports, "Source port, range or list: 443, 8000-8080, 80,443");
-  group.option("--dst-port", "PORTS", filter.destination_ports, "Destination port, range or list");
-  group.option("--port", "PORTS", filter.ports, "Source or destination port, range or list");
+  add_endpoint_filters(group, filter);
   group.option("--direction", "NAME", filter.direction, "in, out or both")->capture_default_str();
   group.option("--min-size", "BYTES", words.min_size, "Size of the packet, link header included, at least");
   group.option("--max-size", "BYTES", words.max_size, "Size of the packet, at most");
-  app.add_option("expression", words.expression, "pcap-filter(7) expression: tcp port 443 and not host 10.0.0.1")
-      ->type_name("");
+  add_expression(app, words.expression);
+}
+
+void add_owners(CLI::App& app, CaptureOptions& options, Words& words) {
+  OptionGroup group(app, "Whose packets (eBPF; a packet whose owner is not known is left out)");
+  add_owner_filters(group, options.owner.filter);
+  add_owner_tracking(group, options.owner, words.owner_map_size);
+  group.flag("--no-owners", words.no_owners, "Do not look for the owners of packets. Saves time on each packet");
 }
 
 void add_outputs(CLI::App& app, CaptureOptions& options, Words& words) {
-  Group group(app, "What comes out");
+  OptionGroup group(app, "What comes out");
   group.option("-o,--output", "NAME", options.output, "One of" + list(capture_outputs()))->capture_default_str();
   group.option("-w,--write", "FILE", options.write_file,
                "Write packets to a file; - is standard output. Lines only with -o");
@@ -137,21 +117,19 @@ Result<void> take_units(const Words& words, CaptureOptions& options) {
   return {};
 }
 
-Result<void> take_color(const Environment& env, const Words& words, CaptureOptions& options) {
-  if (words.color != "auto" && words.color != "always" && words.color != "never")
-    return fail(ErrorKind::usage, "--color '" + words.color + "': expected one of auto, always, never");
-  options.color = words.color == "always" || (words.color == "auto" && env.out_is_terminal);
-  return {};
-}
-
 Result<void> take_words(const Environment& env, const CLI::App& app, const Words& words, CaptureOptions& options) {
   options.interfaces = words.interfaces;
   options.filter.expression = CLI::detail::join(words.expression, " ");
   if (!words.xdp_mode.empty()) options.xdp_mode = words.xdp_mode;
   if (!words.transport.empty()) options.transport = words.transport;
   if (words.no_promiscuous) options.promiscuous = false;
+  if (words.no_owners) options.owners = false;
   options.print = !words.quiet && (options.write_file.empty() || app.count("-o") > 0);
-  for (const auto& done : {take_numbers(words, options), take_units(words, options), take_color(env, words, options)})
+  const auto color = parse_color(words.color, env.out_is_terminal);
+  if (!color) return std::unexpected(color.error());
+  options.color = *color;
+  for (const auto& done : {take_numbers(words, options), take_units(words, options),
+                           take_owner_map_size(words.owner_map_size, options.owner)})
     if (!done) return done;
   return {};
 }
@@ -162,6 +140,7 @@ constexpr const char* footer =
     "  sonde capture                                  the default interface, both directions\n"
     "  sonde capture -i any --port 53 -o decode       every DNS question and answer of the host\n"
     "  sonde capture -i eth0 -w trace.pcapng host 10.0.0.7 and tcp port 443\n"
+    "  sonde capture --process nginx --direction out  what nginx sends\n"
     "  sonde capture -r trace.pcapng -o json          the same questions to a file, without root";
 
 }  // namespace
@@ -173,17 +152,10 @@ ParsedCapture parse_capture(const Environment& env, std::vector<std::string> arg
   Words words;
   add_sources(app, options, words);
   add_filters(app, options, words);
+  add_owners(app, options, words);
   add_outputs(app, options, words);
-  std::ranges::reverse(arguments);  // CLI11 takes them from the back
-  try {
-    app.parse(arguments);
-  } catch (const CLI::CallForHelp&) {
-    env.out << app.help();
-    return {};
-  } catch (const CLI::ParseError& error) {
-    env.err << "sonde: capture: " << error.what() << "\n`sonde capture --help` lists the options\n";
-    return {std::nullopt, usage};
-  }
+  const auto ended = parse_arguments(env, app, "capture", std::move(arguments));
+  if (ended) return {std::nullopt, *ended};
   const auto taken = take_words(env, app, words, options);
   if (!taken) return {std::nullopt, report(env, taken.error())};
   return {options, well};

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "ledger.hpp"
+
 namespace sonde::cli {
 namespace {
 
@@ -31,16 +33,6 @@ void print_totals(std::ostream& out, const CaptureSummary& summary) {
     if (totals[0][i].packets + totals[1][i].packets > 0)
       row(protocol_class_name(static_cast<ProtocolClass>(i)), totals[0][i], totals[1][i]);
   row("all", in, send);
-}
-
-void print_ledger(std::ostream& out, const LossReport& loss) {
-  const char* const line = "  {:<10} {:>14} {:>14} {:>14} {:>14}{}\n";
-  out << fmt::format("\n  {:<10} {:>14} {:>14} {:>14} {:>14}\n", "stage", "taken", "given", "filtered", "lost");
-  for (const auto& stage : loss.stages)
-    out << fmt::format(fmt::runtime(line), stage.name, stage.taken, stage.given, stage.filtered, stage.lost,
-                       stage.note.empty() ? "" : "  " + stage.note);
-  const char* books = loss.balanced() ? "the books balance" : "THE BOOKS DO NOT BALANCE: this is a fault of sonde";
-  out << fmt::format("{} lost; {}\n", loss.lost(), books);
 }
 
 }  // namespace

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "doctor/doctor.hpp"
 
-#include <CLI/CLI.hpp>
-#include <algorithm>
-
 #include "doctor/render.hpp"
+#include "option_group.hpp"
 
 namespace sonde::cli {
 namespace {
@@ -22,16 +20,8 @@ int doctor(const Environment& env, std::vector<std::string> arguments) {
   app.footer(footer);
   bool json = false;
   app.add_flag("--json", json, "One JSON object instead of tables");
-  std::ranges::reverse(arguments);  // CLI11 takes them from the back
-  try {
-    app.parse(arguments);
-  } catch (const CLI::CallForHelp&) {
-    env.out << app.help();
-    return well;
-  } catch (const CLI::ParseError& error) {
-    env.err << "sonde: doctor: " << error.what() << "\n`sonde doctor --help` lists the options\n";
-    return usage;
-  }
+  const auto ended = parse_arguments(env, app, "doctor", std::move(arguments));
+  if (ended) return *ended;
   const auto report = examine();
   env.out << (json ? doctor_json(report) : doctor_text(report, env.out_is_terminal));
   return report.capture.source == "none" ? unsupported : well;

@@ -10,6 +10,7 @@
 #include "sonde/export.hpp"
 #include "sonde/filter.hpp"
 #include "sonde/loss.hpp"
+#include "sonde/owner.hpp"
 #include "sonde/packet.hpp"
 #include "sonde/result.hpp"
 
@@ -37,6 +38,11 @@ struct CaptureOptions {
   std::optional<std::uint32_t> workers;  ///< AF_PACKET: sockets in a fanout group; unset: one
   std::optional<bool> promiscuous;       ///< AF_PACKET, named interfaces: also packets for other hosts; unset: yes
   std::optional<std::uint64_t> buffer_bytes;  ///< kernel to user space, all rings together; unset: 16 MiB
+
+  /// eBPF: who owns each packet's socket. Unset: where received packets are taken at tc and an output shows it, and a
+  /// notice where it is not to be had; true, or something in `owner`: an error then.
+  std::optional<bool> owners;
+  OwnerOptions owner;
 
   /// Bytes of a packet from its link header on; 0: its headers. Unset: what the output needs.
   std::optional<std::uint32_t> snaplen;

@@ -20,7 +20,7 @@ enum class Answer {
 
 /// One row: all texts but name, group and purpose may be empty.
 struct DoctorFeature {
-  std::string group;    ///< privileges, kernel, transport, programs, hooks, sources
+  std::string group;    ///< privileges, kernel, transport, programs, hooks, owners, sources
   std::string name;     ///< "tcx-ingress"; see docs/doctor.md
   std::string purpose;  ///< what sonde does with it
   Answer answer = Answer::unknown;

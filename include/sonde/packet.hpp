@@ -10,6 +10,7 @@
 #include <string>
 
 #include "sonde/export.hpp"
+#include "sonde/owner.hpp"
 
 namespace sonde {
 
@@ -18,6 +19,10 @@ struct Packet {
   const sonde_packet_event* event = nullptr;  ///< headers; byte order of each member as <sonde/abi/packet.h> says
   const std::uint8_t* data = nullptr;         ///< captured bytes from the link header on, event->captured_size of them
   std::int64_t wall_ns = 0;                   ///< nanoseconds since 1970-01-01 UTC
+  /// Who owns the socket that sent the packet, or that receives it; null: owners are off, or the source has none.
+  /// Valid as long as the packet.
+  const SocketOwner* owner = nullptr;
+  std::uint64_t owner_id = 0;  ///< packets with the same id have the same owner, with all that is known of it; 0: none
 
   [[nodiscard]] std::span<const std::uint8_t> bytes() const { return {data, event->captured_size}; }
 };

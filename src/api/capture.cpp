@@ -115,8 +115,13 @@ Result<Capture> Capture::make(const CaptureOptions& options) {
   auto interfaces = chosen_interfaces(options);
   if (!interfaces) return std::unexpected(interfaces.error());
   const auto bytes = bytes_wanted(*outputs, options);
-  const registry::SourceRequest request{options, std::move(*interfaces), std::move(*compiled), bytes.wanted,
-                                        bytes.snaplen};
+  const auto shows_owners = [](const ChosenOutput& output) { return output.entry->shows_owners; };
+  const registry::SourceRequest request{.options = options,
+                                        .interfaces = std::move(*interfaces),
+                                        .filter = std::move(*compiled),
+                                        .capture_bytes = bytes.wanted,
+                                        .snaplen = bytes.snaplen,
+                                        .show_owners = std::ranges::any_of(*outputs, shows_owners)};
   auto opened = registry::open_source(options.source, request);
   if (!opened) return std::unexpected(opened.error());
   auto sinks = make_sinks(*outputs, options);

@@ -43,7 +43,7 @@ Finding look_at_btf(const Examination&) {
   constexpr const char* path = "/sys/kernel/btf/vmlinux";
   const auto text = read_file(path);
   if (text) return yes(path);
-  return no(text.error().text(), "needs CONFIG_DEBUG_INFO_BTF; packet capture does not need it");
+  return no(text.error().text(), "needs CONFIG_DEBUG_INFO_BTF; only owners, retrans, drops and connections need it");
 }
 
 Finding try_jit(const Examination& examination) {
@@ -76,7 +76,7 @@ Finding decide_afpacket(const Examination& examination) { return afpacket_source
 Finding decide_file(const Examination&) { return yes(); }
 
 constexpr const char *privileges = "privileges", *kernel_group = "kernel", *transport = "transport",
-                     *programs = "programs", *hooks = "hooks", *sources = "sources";
+                     *programs = "programs", *hooks = "hooks", *owners_group = "owners", *sources = "sources";
 
 constexpr FeatureRow table[] = {
     {privileges, "CAP_BPF", "load programs, create maps", try_capability<CAP_BPF>},
@@ -88,7 +88,7 @@ constexpr FeatureRow table[] = {
     {privileges, "unprivileged-bpf", "bpf() without CAP_BPF", look_at_unprivileged_bpf},
     {privileges, "memlock", "the default buffer fits the limit of locked memory", nullptr},
     {kernel_group, "bpf-syscall", "the bpf() system call", try_bpf_call},
-    {kernel_group, "btf", "types of the kernel; capture does not need them", look_at_btf},
+    {kernel_group, "btf", "types of the kernel; owners need them, packets do not", look_at_btf},
     {kernel_group, "bpf-jit", "programs run as machine code", try_jit},
     {transport, "ring-buffer", "events to user space", nullptr},
     {transport, "perf-buffer", "events by --transport perf", nullptr},
@@ -104,6 +104,12 @@ constexpr FeatureRow table[] = {
     {hooks, "clsact-egress", "sent packets, where there is no tcx", nullptr},
     {hooks, "xdp-generic", "received packets by --xdp-mode generic", nullptr},
     {hooks, "xdp-native", "received packets by --xdp-mode native (tried on veth)", nullptr},
+    {owners_group, "owners-fentry", "who sends and accepts, by fentry and fexit", nullptr},
+    {owners_group, "owners-tracepoint", "who sends and reads, by tp_btf", nullptr},
+    {owners_group, "owners-kprobe", "who sends and accepts, by kprobe and kretprobe", nullptr},
+    {owners_group, "owners-cgroup", "who opens and connects, by cgroup v2 programs", nullptr},
+    {owners_group, "owners-seed", "sockets that were open before", nullptr},
+    {owners_group, "process-events", "processes that live too short for /proc", nullptr},
     {sources, "af-packet-socket", "a packet socket with a ring", try_packet_socket},
     {sources, "af-packet-receive", "a packet came through it", nullptr},
     {sources, "af-packet-fanout", "capture --source afpacket --workers N", nullptr},

@@ -5,6 +5,7 @@
 
 #include <chrono>
 
+#include "doctor/owner_trials.hpp"
 #include "doctor/private_network.hpp"
 #include "sensors/afpacket/afpacket.hpp"
 #include "sensors/packets/packets.hpp"
@@ -185,6 +186,12 @@ constexpr Trial table[] = {
     {"filter-in-kernel", try_filter},
     {"af-packet-receive", [](Scene& scene) { return try_afpacket(scene, 1); }},
     {"af-packet-fanout", [](Scene& scene) { return try_afpacket(scene, 2); }},
+    {"owners-fentry", [](Scene& scene) { return try_owner_rung("fentry", scene.privileges); }},
+    {"owners-tracepoint", [](Scene& scene) { return try_owner_rung("tracepoint", scene.privileges); }},
+    {"owners-kprobe", [](Scene& scene) { return try_owner_rung("kprobe", scene.privileges); }},
+    {"owners-cgroup", [](Scene& scene) { return try_owner_rung("cgroup", scene.privileges); }},
+    {"owners-seed", [](Scene& scene) { return try_owner_seed(scene.privileges); }},
+    {"process-events", [](Scene& scene) { return try_process_events(scene.privileges); }},
 };
 
 }  // namespace

@@ -219,6 +219,14 @@ Result<void> Object::set_max_entries(std::string_view map, std::uint32_t entries
   return {};
 }
 
+Result<void> Object::reuse_map(std::string_view map, int fd) {
+  bpf_map* found = bpf_object__find_map_by_name(state_->object.get(), std::string(map).c_str());
+  if (found == nullptr) return no_such("map", map);
+  const int error = -bpf_map__reuse_fd(found, fd);
+  if (error != 0) return fail_errno(error, "cannot share the map '" + std::string(map) + "'");
+  return {};
+}
+
 Result<void> Object::allow_fragments(std::string_view program) {
   bpf_program* found = bpf_object__find_program_by_name(state_->object.get(), std::string(program).c_str());
   if (found == nullptr) return no_such("program", program);
@@ -269,6 +277,10 @@ std::vector<ProgramInfo> Object::programs() const {
     programs.push_back({bpf_program__name(program), bpf_program__section_name(program), program_type(program)});
   }
   return programs;
+}
+
+bpf_program* Object::find_program(std::string_view name) const {
+  return bpf_object__find_program_by_name(state_->object.get(), std::string(name).c_str());
 }
 
 bool Object::has_map(std::string_view name) const {

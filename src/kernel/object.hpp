@@ -16,6 +16,7 @@
 #include "sonde/result.hpp"
 
 struct bpf_object;
+struct bpf_program;
 
 namespace sonde::kernel {
 
@@ -61,6 +62,9 @@ class Object {
   Result<void> set_autoload(std::string_view program, bool load);
   Result<void> set_autocreate(std::string_view map, bool create);
   Result<void> set_max_entries(std::string_view map, std::uint32_t entries);
+  /// Before load: the object uses this map in place of one of its own, which must be of the same kind and size. The
+  /// descriptor is duplicated.
+  Result<void> reuse_map(std::string_view map, int fd);
   /// Before load: the program may see XDP packets in several buffers (jumbo frames; Linux 5.18).
   Result<void> allow_fragments(std::string_view program);
 
@@ -74,6 +78,8 @@ class Object {
   [[nodiscard]] Result<MapInfo> map_info(std::string_view name) const;
   [[nodiscard]] std::vector<ProgramInfo> programs() const;
   [[nodiscard]] bool has_map(std::string_view name) const;
+  /// For this folder; null: there is none.
+  [[nodiscard]] bpf_program* find_program(std::string_view name) const;
 
  private:
   struct State;

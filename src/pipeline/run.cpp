@@ -1,150 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pipeline/run.hpp"
 
-#include <algorithm>
-#include <cerrno>
-
 namespace sonde::pipeline {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+struct PacketFlow {
+  using Source = pipeline::Source;
+  using Sink = pipeline::Sink;
+  using Batch = PacketBatch;
+  using Summary = pipeline::Summary;
 
-// How long a read may wait, which is how soon a stop is noticed.
-constexpr std::chrono::milliseconds read_timeout{20};
-// How long output may stay in a sink's buffer while the source has more than it can hand over.
-constexpr std::chrono::milliseconds flush_interval{20};
-
-class Run {
- public:
-  Run(Source& source, const std::vector<std::unique_ptr<Sink>>& sinks, const Limits& limits,
-      const std::atomic<bool>& stop)
-      : source_(source), sinks_(sinks), limits_(limits), stop_(stop) {}
-
-  Outcome run() {
-    while (!source_.finished()) {
-      if (!stopping_ && ends()) end_intake();
-      if (!step()) break;
-    }
-    finish();
-    return std::move(outcome_);
+  static Result<void> write(Sink& sink, const Source& source, std::span<const Packet> packets) {
+    return sink.write(packets, source.interfaces());
   }
 
- private:
-  [[nodiscard]] bool count_reached() const { return limits_.count != 0 && output_ >= limits_.count; }
-
-  [[nodiscard]] bool ends() const {
-    const bool late = limits_.duration.count() != 0 && Clock::now() - start_ >= limits_.duration;
-    return late || count_reached() || sinks_failed_ || stop_.load(std::memory_order_relaxed);
-  }
-
-  void end_intake() {
-    stopping_ = true;
-    keep_first_error(source_.stop());
-  }
-
-  bool step() {
-    const auto read = source_.read(*batch_, timeout());
-    const auto packets = batch_->view();
-    if (!packets.empty()) take(packets);
-    if (!read) keep_first_error(read);
-    flush_when_due(packets.size() < PacketBatch::capacity);
-    return read.has_value();
-  }
-
-  void flush_when_due(bool drained) {
-    if (!unflushed_) return;
-    const auto now = Clock::now();
-    if (!drained && now - flushed_at_ < flush_interval) return;
-    for_each_sink([](Sink& sink) { return sink.flush(); });
-    flushed_at_ = now;
-    unflushed_ = false;
-  }
-
-  [[nodiscard]] std::chrono::milliseconds timeout() const {
-    if (limits_.duration.count() == 0) return read_timeout;
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(limits_.duration - (Clock::now() - start_));
-    return std::clamp(left, std::chrono::milliseconds{0}, read_timeout);
-  }
-
-  void take(std::span<const Packet> packets) {
-    taken_ += packets.size();
-    const auto wanted =
-        limits_.count == 0 ? packets.size() : std::min<std::uint64_t>(packets.size(), limits_.count - output_);
-    output_ += wanted;
-    const auto chosen = packets.first(wanted);
-    for (const auto& packet : chosen) add_to_totals(*packet.event);
-    if (chosen.empty()) return;
-    for_each_sink([&](Sink& sink) { return sink.write(chosen, source_.interfaces()); });
-    unflushed_ = true;
-  }
-
-  void add_to_totals(const sonde_packet_event& event) {
-    const auto direction = event.direction == SONDE_DIRECTION_OUT ? 1U : 0U;
-    auto& total = outcome_.summary.totals[direction][static_cast<std::size_t>(protocol_class(event))];
-    ++total.packets;
-    total.bytes += event.packet_size;
-  }
-
-  // After a failure nothing more is written: what the sink got before stays well-formed.
-  template <class Call>
-  void for_each_sink(Call call) {
-    if (sinks_failed_) return;
-    for (const auto& sink : sinks_) {
-      const auto done = call(*sink);
-      if (done) continue;
-      sinks_failed_ = true;
-      if (done.error().code == EPIPE)
-        pipe_closed_ = true;
-      else
-        keep_first_error(done);
-      return;
+  static void add(Summary& summary, std::span<const Packet> packets) {
+    for (const auto& packet : packets) {
+      const auto& event = *packet.event;
+      const auto direction = event.direction == SONDE_DIRECTION_OUT ? 1U : 0U;
+      auto& total = summary.totals[direction][static_cast<std::size_t>(protocol_class(event))];
+      ++total.packets;
+      total.bytes += event.packet_size;
     }
   }
-
-  void keep_first_error(const Result<void>& done) {
-    if (!done && !outcome_.error) outcome_.error = done.error();
-  }
-
-  void finish() {
-    auto& summary = outcome_.summary;
-    summary.duration = Clock::now() - start_;
-    for_each_sink([](Sink& sink) { return sink.flush(); });
-    summary.loss.stages = source_.loss();
-    summary.loss.stages.push_back(output_stage());
-    for_each_sink([&](Sink& sink) { return sink.finish(summary); });
-    summary.loss.stages.back() = output_stage();
-  }
-
-  // With several sinks a packet is given when all of them have written it.
-  [[nodiscard]] LossStage output_stage() const {
-    std::uint64_t given = output_;
-    for (const auto& sink : sinks_) given = std::min(given, sink->written());
-    LossStage stage{"output", taken_, given, taken_ - output_, output_ - given, ""};
-    if (pipe_closed_) stage.note = "the reader of the output went away";
-    return stage;
-  }
-
-  Source& source_;
-  const std::vector<std::unique_ptr<Sink>>& sinks_;
-  const Limits limits_;
-  const std::atomic<bool>& stop_;
-  const Clock::time_point start_ = Clock::now();
-  std::unique_ptr<PacketBatch> batch_ = std::make_unique<PacketBatch>();
-  Outcome outcome_;
-  std::uint64_t taken_ = 0;   ///< packets read from the source
-  std::uint64_t output_ = 0;  ///< of these, within the count
-  Clock::time_point flushed_at_ = start_;
-  bool unflushed_ = false;
-  bool stopping_ = false;
-  bool sinks_failed_ = false;
-  bool pipe_closed_ = false;
 };
 
 }  // namespace
 
 Outcome run(Source& source, const std::vector<std::unique_ptr<Sink>>& sinks, const Limits& limits,
             const std::atomic<bool>& stop) {
-  return Run(source, sinks, limits, stop).run();
+  auto outcome = Loop<PacketFlow>(source, sinks, limits, stop).run();
+  return {std::move(outcome.summary), std::move(outcome.error)};
 }
 
 }  // namespace sonde::pipeline

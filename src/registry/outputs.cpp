@@ -41,16 +41,21 @@ SinkPointer make_pcap(exporter::Output output, const CaptureOptions& options) {
 }
 
 constexpr OutputEntry output_table[] = {
-    {"text", "one line a packet, as tcpdump writes it", {false, 0}, false, make_text},
-    {"json", "one object a line, the summary last; --snaplen adds the bytes in base64", {false, 0}, true, make_json},
-    {"hex", "the line, then all bytes in hexadecimal and characters", {true, whole_packet}, true, make_hex},
-    {"ascii", "the line, then the printable characters of the packet", {true, whole_packet}, true, make_ascii},
-    {"decode", "the line, with what HTTP/1, DNS or TLS says in it", {true, first_message}, true, make_decode},
+    {"text", "one line a packet, as tcpdump writes it", {false, 0}, false, true, make_text},
+    {"json",
+     "one object a line, the summary last; --snaplen adds the bytes in base64",
+     {false, 0},
+     true,
+     true,
+     make_json},
+    {"hex", "the line, then all bytes in hexadecimal and characters", {true, whole_packet}, true, true, make_hex},
+    {"ascii", "the line, then the printable characters of the packet", {true, whole_packet}, true, true, make_ascii},
+    {"decode", "the line, with what HTTP/1, DNS or TLS says in it", {true, first_message}, true, true, make_decode},
 };
 
 constexpr OutputEntry file_format_table[] = {
-    {"pcapng", "with interfaces, directions and loss", {true, whole_packet}, true, make_pcapng},
-    {"pcap", "for older tools; one link type, no directions", {true, whole_packet}, true, make_pcap},
+    {"pcapng", "with interfaces, directions, owners and loss", {true, whole_packet}, true, true, make_pcapng},
+    {"pcap", "for older tools; one link type, no directions, no owners", {true, whole_packet}, true, false, make_pcap},
 };
 
 Result<const OutputEntry*> find(const char* option, const std::string& name, std::span<const OutputEntry> table) {

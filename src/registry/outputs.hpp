@@ -24,6 +24,7 @@ struct OutputEntry {
   const char* description;
   BytesWanted bytes;  ///< without --snaplen
   bool uses_snaplen;  ///< does --snaplen change anything?
+  bool shows_owners;
   std::unique_ptr<pipeline::Sink> (*make)(exporter::Output output, const CaptureOptions& options);
 };
 

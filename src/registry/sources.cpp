@@ -31,6 +31,40 @@ Result<std::uint32_t> ring_count(const CaptureOptions& options) {
   return rings;
 }
 
+// The options that say something about owners, of those that are set.
+std::vector<std::string_view> owner_options(const OwnerOptions& owner) {
+  const OwnerOptions defaults;
+  std::vector<std::string_view> given;
+  const auto add = [&](bool set, std::string_view name) {
+    if (set) given.push_back(name);
+  };
+  add(!owner.filter.pids.empty(), "--pid");
+  add(!owner.filter.processes.empty(), "--process");
+  add(!owner.filter.users.empty(), "--user");
+  add(!owner.filter.containers.empty(), "--container");
+  add(owner.hook != defaults.hook, "--hook");
+  add(owner.map_size != defaults.map_size, "--owner-map-size");
+  return given;
+}
+
+bool asks_for_owners(const CaptureOptions& options) {
+  return options.owners.value_or(false) || !owner_options(options.owner).empty();
+}
+
+// XDP sees neither the socket of a packet nor what is kept with one.
+Result<packets::OwnersChoice> owners_choice(const SourceRequest& request, packets::XdpChoice xdp) {
+  const auto& options = request.options;
+  const auto given = owner_options(options.owner);
+  if (!given.empty() && !options.owners.value_or(true))
+    return fail(ErrorKind::usage, std::string(given.front()) + ": owners are off by --no-owners");
+  if (!options.owner.filter.empty() && xdp != packets::XdpChoice::off)
+    return fail(ErrorKind::usage, std::string(given.front()) + ": XDP cannot tell the owner of a received packet",
+                "expected --xdp-mode off");
+  if (asks_for_owners(options)) return packets::OwnersChoice::required;
+  const bool shown = options.owners.value_or(true) && request.show_owners && xdp == packets::XdpChoice::off;
+  return shown ? packets::OwnersChoice::automatic : packets::OwnersChoice::off;
+}
+
 Result<std::unique_ptr<pipeline::Source>> open_ebpf(const SourceRequest& request) {
   const auto& options = request.options;
   const auto xdp = xdp_choice(options.xdp_mode.value_or("off"));
@@ -39,6 +73,8 @@ Result<std::unique_ptr<pipeline::Source>> open_ebpf(const SourceRequest& request
   if (!transport) return std::unexpected(transport.error());
   const auto rings = ring_count(options);
   if (!rings) return std::unexpected(rings.error());
+  const auto owners = owners_choice(request, *xdp);
+  if (!owners) return std::unexpected(owners.error());
   packets::PacketsOptions packets;
   packets.interfaces = request.interfaces;
   packets.program.filter = request.filter;
@@ -46,6 +82,8 @@ Result<std::unique_ptr<pipeline::Source>> open_ebpf(const SourceRequest& request
   packets.program.snaplen = request.snaplen;
   packets.program.transport = *transport;
   packets.program.rings = *rings;
+  packets.owners = *owners;
+  packets.owner = options.owner;
   packets.attach.xdp = *xdp;
   packets.attach.receive = options.filter.direction != "out";
   packets.attach.send = options.filter.direction != "in";
@@ -73,11 +111,14 @@ Result<std::unique_ptr<pipeline::Source>> open_file(const SourceRequest& request
 bool reads_file(const CaptureOptions& options) { return !options.read_file.empty(); }
 bool reads_interfaces(const CaptureOptions& options) { return options.read_file.empty(); }
 bool leaves_ebpf_open(const CaptureOptions& options) {
-  return reads_interfaces(options) && !options.xdp_mode && !options.transport && !options.rings;
+  return reads_interfaces(options) && !options.xdp_mode && !options.transport && !options.rings &&
+         !asks_for_owners(options);
 }
 
 constexpr const char* file_options[] = {"-r"};
-constexpr const char* ebpf_options[] = {"-i", "--xdp-mode", "--transport", "--rings", "--buffer"};
+constexpr const char* ebpf_options[] = {"-i",          "--xdp-mode", "--transport",      "--rings",
+                                        "--buffer",    "--pid",      "--process",        "--user",
+                                        "--container", "--hook",     "--owner-map-size", "owners"};
 constexpr const char* afpacket_options[] = {"-i", "--workers", "--no-promiscuous", "--buffer"};
 
 bool leaves_afpacket_open(const CaptureOptions& options) {
@@ -105,6 +146,9 @@ std::vector<std::string_view> given_options(const CaptureOptions& options) {
   add(options.workers.has_value(), "--workers");
   add(options.promiscuous.has_value(), "--no-promiscuous");
   add(options.buffer_bytes.has_value(), "--buffer");
+  add(options.owners.value_or(false), "owners");
+  const auto owner = owner_options(options.owner);
+  given.insert(given.end(), owner.begin(), owner.end());
   return given;
 }
 

@@ -21,6 +21,7 @@ struct SourceRequest {
   filter::CompiledFilter filter;
   bool capture_bytes = false;  ///< an output looks at packet bytes
   std::uint32_t snaplen = 0;   ///< with capture_bytes: bytes a packet; 0: its headers
+  bool show_owners = false;    ///< an output shows the owners of packets
 };
 
 struct SourceEntry {

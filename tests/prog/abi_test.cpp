@@ -74,7 +74,7 @@ std::vector<Layout> other_layouts() {
              MEMBER(C, count_totals), MEMBER(C, has_expression), MEMBER(C, has_fields), MEMBER(C, pass_verdict),
              MEMBER(C, reserved)),
       LAYOUT(sonde_counters, MEMBER(N, taken), MEMBER(N, filtered), MEMBER(N, counted_only), MEMBER(N, emitted),
-             MEMBER(N, lost), MEMBER(N, uncounted)),
+             MEMBER(N, lost), MEMBER(N, uncounted), MEMBER(N, unowned)),
       LAYOUT(sonde_total_key, MEMBER(K, ifindex), MEMBER(K, direction), MEMBER(K, protocol_class), MEMBER(K, reserved)),
       LAYOUT(sonde_total, MEMBER(sonde_total, packets), MEMBER(sonde_total, bytes)),
       LAYOUT(sonde_perf_packet, MEMBER(P, event), MEMBER(P, tag_tpid), MEMBER(P, tag_tci), MEMBER(P, reserved))};

@@ -13,6 +13,7 @@ struct sonde_counters {
 	__u64 emitted;      // of these, handed to the ring
 	__u64 lost;         // of these, not handed over because the ring had no room
 	__u64 uncounted;    // packets missing in the totals because their table was full
+	__u64 unowned;      // of filtered: by the owner filter, because nobody is known to own the socket
 };
 
 #endif

@@ -7,6 +7,10 @@
 
 enum sonde_event_type {
 	SONDE_EVENT_PACKET = 1,
+	SONDE_EVENT_PROCESS = 2,        // a process started, ran another program or exited (sensors/processes)
+	SONDE_EVENT_RETRANSMISSION = 3, // sensors/retransmissions
+	SONDE_EVENT_DROP = 4,           // sensors/drops
+	SONDE_EVENT_CONNECTION = 5,     // sensors/connections
 };
 
 // Explicit members only: no hidden padding, so a zeroed record never leaks kernel memory.

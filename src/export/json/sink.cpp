@@ -2,12 +2,14 @@
 #include "decode/decode.hpp"
 #include "export/base64.hpp"
 #include "export/clock.hpp"
+#include "export/events/owner.hpp"
 #include "export/format.hpp"
 #include "export/interfaces.hpp"
 #include "export/json/decoded.hpp"
 #include "export/json/escape.hpp"
 #include "export/json/packet.hpp"
 #include "export/json/summary.hpp"
+#include "export/owners.hpp"
 #include "export/sinks.hpp"
 #include "export/writer.hpp"
 
@@ -33,6 +35,14 @@ char* append_data(char* out, const Packet& packet) {
   out = append_base64(append(out, ",\"data\":\""), packet.bytes());
   *out++ = '"';
   return out;
+}
+
+// The members of the owner, with the comma before them.
+std::string owner_members(const SocketOwner& owner) {
+  nlohmann::ordered_json object;
+  add_owner(object, owner);
+  const auto text = object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  return "," + text.substr(1, text.size() - 2);
 }
 
 class JsonSink final : public pipeline::Sink {
@@ -69,10 +79,12 @@ class JsonSink final : public pipeline::Sink {
     const std::string& prefix = prefixes[event.direction & 1];
     const std::string decoded = options_.decoded ? decoded_member(packet) : std::string();
     const std::size_t data_size = options_.data ? base64_size(event.captured_size) : 0;
-    char* out = writer_.room(max_packet_fields_size + prefix.size() + decoded.size() + data_size);
+    const std::string& owner = owners_.get(packet, owner_members);
+    char* out = writer_.room(max_packet_fields_size + prefix.size() + owner.size() + decoded.size() + data_size);
     if (out == nullptr) return nullptr;
     out = time_.append(append(out, "{\"type\":\"packet\",\"time\":\""), packet.wall_ns);
     out = append_packet_fields(append(out, prefix), event);
+    out = append(out, owner);
     out = append(out, decoded);
     if (options_.data) out = append_data(out, packet);
     return append(out, "}\n");
@@ -87,6 +99,7 @@ class JsonSink final : public pipeline::Sink {
   JsonOptions options_;
   TimeText time_;
   PerInterface<Prefixes> prefixes_;
+  PerOwner owners_;
 };
 
 }  // namespace

@@ -43,17 +43,28 @@ void append_loss(std::string& out, const LossReport& loss) {
   out += ']';
 }
 
+std::string begin_summary(std::chrono::nanoseconds duration) {
+  constexpr std::int64_t second_ns = 1'000'000'000;
+  return fmt::format("{{\"type\":\"summary\",\"duration\":{}.{:09}", duration.count() / second_ns,
+                     duration.count() % second_ns);
+}
+
+std::string end_summary(std::string out, const LossReport& loss) {
+  out += ",\"loss\":{";
+  append_loss(out, loss);
+  return out + "}}";
+}
+
 }  // namespace
 
 std::string summary_json(const pipeline::Summary& summary) {
-  constexpr std::int64_t second_ns = 1'000'000'000;
-  const std::int64_t duration = summary.duration.count();
-  std::string out = fmt::format("{{\"type\":\"summary\",\"duration\":{}.{:09},\"totals\":{{", duration / second_ns,
-                                duration % second_ns);
+  std::string out = begin_summary(summary.duration) + ",\"totals\":{";
   append_totals(out, summary.totals);
-  out += "},\"loss\":{";
-  append_loss(out, summary.loss);
-  return out + "}}";
+  return end_summary(out + "}", summary.loss);
+}
+
+std::string summary_json(const pipeline::EventTotals& totals) {
+  return end_summary(fmt::format("{},\"events\":{}", begin_summary(totals.duration), totals.events), totals.loss);
 }
 
 }  // namespace sonde::exporter

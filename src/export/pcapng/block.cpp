@@ -23,16 +23,34 @@ struct PacketBlockHead {
 };
 static_assert(sizeof(PacketBlockHead) == 28);
 
-struct PacketBlockTail {
-  std::uint16_t flags_code;
-  std::uint16_t flags_size;
+struct FlagsOption {
+  std::uint16_t code;
+  std::uint16_t size;
   std::uint32_t flags;
+};
+static_assert(sizeof(FlagsOption) == 8);
+
+struct PacketBlockTail {
   std::uint32_t end_of_options;
   std::uint32_t size;
 };
-static_assert(sizeof(PacketBlockTail) == 16);
+
+template <class T>
+char* put(char* out, const T& value) {
+  std::memcpy(out, &value, sizeof(value));
+  return out + sizeof(value);
+}
 
 }  // namespace
+
+void append_option(std::string& out, std::uint16_t code, std::string_view value) {
+  constexpr std::size_t max_value = 0xffff;
+  value = value.substr(0, max_value);
+  const std::uint16_t head[2] = {code, static_cast<std::uint16_t>(value.size())};
+  out.append(reinterpret_cast<const char*>(head), sizeof(head));
+  out.append(value);
+  out.append((4 - value.size() % 4) % 4, '\0');
+}
 
 BlockBuilder::BlockBuilder(std::uint32_t type) {
   put32(type);
@@ -40,12 +58,7 @@ BlockBuilder::BlockBuilder(std::uint32_t type) {
 }
 
 void BlockBuilder::option(std::uint16_t code, std::string_view value) {
-  constexpr std::size_t max_value = 0xffff;
-  value = value.substr(0, max_value);
-  put16(code);
-  put16(static_cast<std::uint16_t>(value.size()));
-  block_.append(value);
-  block_.append((4 - value.size() % 4) % 4, '\0');
+  append_option(block_, code, value);
   has_options_ = true;
 }
 
@@ -67,10 +80,10 @@ std::string BlockBuilder::finish() {
   return std::move(block_);
 }
 
-char* append_packet_block(char* out, const Packet& packet, std::uint32_t interface_id) {
+char* append_packet_block(char* out, const Packet& packet, std::uint32_t interface_id, std::string_view options) {
   const sonde_packet_event& event = *packet.event;
   const std::uint32_t captured = event.captured_size;
-  const auto size = static_cast<std::uint32_t>(packet_block_size(captured));
+  const auto size = static_cast<std::uint32_t>(packet_block_size(captured, options.size()));
   const auto time = static_cast<std::uint64_t>(packet.wall_ns);
   const PacketBlockHead head{.type = block_enhanced_packet,
                              .size = size,
@@ -79,18 +92,16 @@ char* append_packet_block(char* out, const Packet& packet, std::uint32_t interfa
                              .time_low = static_cast<std::uint32_t>(time),
                              .captured_size = captured,
                              .original_size = std::max(event.packet_size, captured)};
-  const PacketBlockTail tail{.flags_code = option_packet_flags,
-                             .flags_size = 4,
-                             .flags = event.direction == SONDE_DIRECTION_OUT ? flag_outbound : flag_inbound,
-                             .end_of_options = 0,
-                             .size = size};
-  std::memcpy(out, &head, sizeof(head));
-  out += sizeof(head);
+  const FlagsOption flags{.code = option_packet_flags,
+                          .size = 4,
+                          .flags = event.direction == SONDE_DIRECTION_OUT ? flag_outbound : flag_inbound};
+  out = put(out, head);
   char* const data_end = out + (captured + 3) / 4 * 4;
   std::memset(data_end - 4, 0, captured == 0 ? 0 : 4);  // padding, before the data covers the rest of the last word
   if (captured != 0) std::memcpy(out, packet.data, captured);
-  std::memcpy(data_end, &tail, sizeof(tail));
-  return data_end + sizeof(tail);
+  out = put(data_end, flags);
+  if (!options.empty()) out = std::copy(options.begin(), options.end(), out);
+  return put(out, PacketBlockTail{.end_of_options = 0, .size = size});
 }
 
 }  // namespace sonde::exporter

@@ -10,6 +10,9 @@
 
 namespace sonde::exporter {
 
+/// Appends an option with its padding; of a longer value than the format can hold (64 KiB) the beginning.
+void append_option(std::string& out, std::uint16_t code, std::string_view value);
+
 /// Builds a small block with options: header, statistics.
 class BlockBuilder {
  public:
@@ -41,10 +44,13 @@ enum BlockType : std::uint32_t {
   block_enhanced_packet = 6,
 };
 
-/// Bytes of an Enhanced Packet Block with `captured` bytes of data.
-[[nodiscard]] constexpr std::size_t packet_block_size(std::size_t captured) { return 44 + (captured + 3) / 4 * 4; }
+/// Bytes of an Enhanced Packet Block with `captured` bytes of data and `options` bytes of further options.
+[[nodiscard]] constexpr std::size_t packet_block_size(std::size_t captured, std::size_t options = 0) {
+  return 44 + (captured + 3) / 4 * 4 + options;
+}
 
-/// Writes the block of a packet and returns its end. `interface_id`: place of its Interface Description Block.
-char* append_packet_block(char* out, const Packet& packet, std::uint32_t interface_id);
+/// Writes the block of a packet and returns its end. `interface_id`: place of its Interface Description Block;
+/// `options`: further ones, as append_option() makes them.
+char* append_packet_block(char* out, const Packet& packet, std::uint32_t interface_id, std::string_view options = {});
 
 }  // namespace sonde::exporter

@@ -6,7 +6,9 @@
 
 #include "export/format.hpp"
 #include "export/interfaces.hpp"
+#include "export/owners.hpp"
 #include "export/pcapng/block.hpp"
+#include "export/pcapng/owner.hpp"
 #include "export/sinks.hpp"
 #include "export/writer.hpp"
 
@@ -134,13 +136,14 @@ class PcapngSink final : public pipeline::Sink {
   char* write_packet(const Packet& packet, const InterfaceTable& interfaces) {
     const std::uint32_t ifindex = packet.event->header.ifindex;
     const std::uint32_t id = ids_.get(ifindex, [&] { return add_interface(packet, interfaces); });
-    char* out = writer_.room(packet_block_size(packet.event->captured_size));
+    const std::string& owner = owners_.get(packet, owner_options);
+    char* out = writer_.room(packet_block_size(packet.event->captured_size, owner.size()));
     if (out == nullptr) return nullptr;
     WrittenInterface& interface = interfaces_[id];
     ++interface.packets;
     interface.first_ns = std::min(interface.first_ns, packet.wall_ns);
     interface.last_ns = std::max(interface.last_ns, packet.wall_ns);
-    return append_packet_block(out, packet, id);
+    return append_packet_block(out, packet, id, owner);
   }
 
   // Start and end are the times of the interface's first and last packet: right for files that are read again, too.
@@ -162,6 +165,7 @@ class PcapngSink final : public pipeline::Sink {
   FdWriter writer_;
   CaptureFileOptions options_;
   PerInterface<std::uint32_t> ids_;
+  PerOwner owners_;
   std::vector<WrittenInterface> interfaces_;
 };
 

@@ -66,7 +66,8 @@ struct sonde_total {
 	__u64 bytes;   // as packet_size
 };
 
-// The perf transport appends packet bytes without a VLAN tag that the kernel keeps beside them: it travels here.
+// The perf transport appends packet bytes without a VLAN tag that the kernel keeps beside them: it travels here. With
+// owners, a struct sonde_socket_owner stands between this and the bytes.
 struct sonde_perf_packet {
 	struct sonde_packet_event event;
 	__u16 tag_tpid; // EtherType of the tag, host byte order; 0: there is none

@@ -2,6 +2,8 @@
 /*
  * Packets sensor: every packet of an interface, received (XDP or tc ingress) and sent (tc egress), as one event each.
  * The programs look and return the packet untouched.
+ *
+ * Built twice: packets_owners.bpf.c adds the owner of the packet's socket.
  */
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
@@ -12,6 +14,9 @@
 #include "match.h"
 #include "emit.h"
 #include "packets.abi.h"
+#ifdef SONDE_PACKETS_OWNERS
+#include <sonde/abi/owner.h>
+#endif
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -40,6 +45,10 @@ struct scratch {
 	struct sonde_packet_event event;
 	struct sonde_progress progress;
 	struct sonde_perf_packet perf;
+#ifdef SONDE_PACKETS_OWNERS
+	struct sonde_socket_owner owner; /* right behind perf: a perf record is both */
+	volatile __u64 socket;           /* kernel address, see address_of() */
+#endif
 };
 
 struct {
@@ -62,6 +71,14 @@ struct hook_packet {
 	struct scratch *scratch;
 	__u8 is_xdp;
 };
+
+#ifdef SONDE_PACKETS_OWNERS
+#include "packet_owner.h"
+enum { OWNER_SIZE = sizeof(struct sonde_socket_owner) };
+#else
+enum { OWNER_SIZE = 0 };
+#endif
+enum { RECORD_SIZE = sizeof(struct sonde_packet_event) + OWNER_SIZE };
 
 /*
  * The pcap-filter expression. User space replaces the bodies by the translated expression before load
@@ -168,6 +185,15 @@ static __always_inline void submit(void *ring, struct sonde_packet_event *record
 	sonde_submit(ring, record, config.wakeup_bytes, counters);
 }
 
+/* The fixed part of a ring record; packet bytes follow it. */
+static __always_inline void fill_record(struct sonde_packet_event *record, const struct scratch *scratch)
+{
+	*record = scratch->event;
+#ifdef SONDE_PACKETS_OWNERS
+	*(struct sonde_socket_owner *)(record + 1) = scratch->owner;
+#endif
+}
+
 /* One record of the class: 1 when it was emitted or counted as lost. */
 static __always_inline int emit_class(const struct hook_packet *packet, struct sonde_packet_event *event, void *ring,
 				      __u32 room, struct sonde_counters *counters)
@@ -176,11 +202,11 @@ static __always_inline int emit_class(const struct hook_packet *packet, struct s
 
 	if (!room || event->captured_size > room)
 		return 0;
-	record = sonde_reserve(ring, sizeof(*event) + room, counters);
+	record = sonde_reserve(ring, RECORD_SIZE + room, counters);
 	if (!record)
 		return 1;
-	*record = *event;
-	if (copy_bytes(packet, (__u8 *)(record + 1), event->captured_size, room))
+	fill_record(record, packet->scratch);
+	if (copy_bytes(packet, (__u8 *)record + RECORD_SIZE, event->captured_size, room))
 		record->captured_size = 0;
 	submit(ring, record, counters);
 	return 1;
@@ -208,10 +234,10 @@ static __always_inline void emit_ring(const struct hook_packet *packet, struct s
 		emit_with_bytes(packet, event, ring, counters);
 		return;
 	}
-	record = sonde_reserve(ring, sizeof(*event), counters);
+	record = sonde_reserve(ring, RECORD_SIZE, counters);
 	if (!record)
 		return;
-	*record = *event;
+	fill_record(record, packet->scratch);
 	submit(ring, record, counters);
 }
 
@@ -238,7 +264,7 @@ static __always_inline void emit_perf(const struct hook_packet *packet, struct s
 	record->reserved = 0;
 	if (record->tag_tpid)
 		captured = without_tag(captured);
-	sonde_emit_perf(packet->context, record, sizeof(*record), captured, counters);
+	sonde_emit_perf(packet->context, record, sizeof(*record) + OWNER_SIZE, captured, counters);
 }
 
 static __always_inline __u32 bytes_wanted(const struct sonde_packet_event *event)
@@ -271,6 +297,11 @@ static __always_inline void report(const struct hook_packet *packet, struct sond
 		counters->filtered++;
 		return;
 	}
+#ifdef SONDE_PACKETS_OWNERS
+	find_packet_owner(packet);
+	if (!is_owner_wanted(&packet->scratch->owner, counters))
+		return;
+#endif
 	if (config.count_totals)
 		count_total(event, counters);
 	if (!events_wanted()) {
@@ -287,7 +318,7 @@ static __always_inline void report(const struct hook_packet *packet, struct sond
 static __always_inline void start_event(struct sonde_packet_event *event, __u32 ifindex, __u8 direction)
 {
 	__builtin_memset(event, 0, sizeof(*event));
-	event->header.len = sizeof(*event);
+	event->header.len = RECORD_SIZE;
 	event->header.type = SONDE_EVENT_PACKET;
 	event->header.ifindex = ifindex;
 	event->direction = direction;
@@ -308,7 +339,7 @@ static __always_inline void parse_xdp(struct xdp_md *ctx, struct scratch *scratc
 /* Is a packet's event wanted whatever the parser finds, without packet bytes, by ring? */
 static __always_inline int every_packet_wanted(void)
 {
-	return config.emit_events == SONDE_EMIT_ALWAYS && config.transport == SONDE_TRANSPORT_RING &&
+	return !OWNER_SIZE && config.emit_events == SONDE_EMIT_ALWAYS && config.transport == SONDE_TRANSPORT_RING &&
 	       !config.has_fields && !config.count_totals && !config.capture_bytes;
 }
 

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "sensors/packets/packet_owners.hpp"
+
 namespace sonde::packets {
 namespace {
 
@@ -34,11 +36,20 @@ struct DeviceLoss {
   std::uint64_t dropped = 0;
 };
 
+// A loaded object and, if it has them, the owners that it shares maps with.
+struct Loaded {
+  std::unique_ptr<PacketOwners> owners;
+  kernel::Object object;
+  std::string notice;  ///< why there are no owners; may be empty
+};
+
 class PacketsSource final : public pipeline::Source {
  public:
-  PacketsSource(PacketsOptions options, kernel::Object object)
+  PacketsSource(PacketsOptions options, Loaded loaded)
       : options_(std::move(options)),
-        object_(std::make_unique<kernel::Object>(std::move(object))),
+        owners_(std::move(loaded.owners)),
+        object_(std::make_unique<kernel::Object>(std::move(loaded.object))),
+        notice_(std::move(loaded.notice)),
         attachments_(*object_, options_.attach) {}
 
   Result<void> start();
@@ -55,7 +66,9 @@ class PacketsSource final : public pipeline::Source {
   [[nodiscard]] DeviceLoss device_loss() const;
 
   PacketsOptions options_;
+  std::unique_ptr<PacketOwners> owners_;  ///< null: off
   std::unique_ptr<kernel::Object> object_;
+  std::string notice_;
   std::unique_ptr<Reader> reader_;
   Attachments attachments_;
   InterfaceTable table_;
@@ -122,6 +135,7 @@ Result<void> PacketsSource::read(pipeline::PacketBatch& batch, std::chrono::mill
   follow_interfaces();
   auto done = reader_->read(batch, stopped_ ? std::chrono::milliseconds{0} : timeout);
   drained_ = stopped_ && batch.size == 0;
+  if (owners_) owners_->resolve(batch);
   return done;
 }
 
@@ -152,13 +166,61 @@ std::vector<LossStage> PacketsSource::loss() const {
     note = "rx_dropped grew by " + std::to_string(device.dropped) + ": by the driver, or behind our hook";
   const auto taken = stages.front().taken;
   stages.insert(stages.begin(), {"device", taken + device.missed, taken, 0, device.missed, std::move(note)});
+  if (owners_ && owners_->filtered()) {
+    const auto left_out = owners_->left_out();
+    stages.push_back({"filter", reader_->delivered(), reader_->delivered() - left_out, left_out, 0, ""});
+  }
   return stages;
 }
 
 std::vector<std::string> PacketsSource::notices() const {
   auto notices = attachments_.notices();
   notices.insert(notices.end(), failures_.begin(), failures_.end());
+  if (!notice_.empty()) notices.push_back(notice_);
+  if (!owners_) return notices;
+  const auto more = owners_->notices();
+  notices.insert(notices.end(), more.begin(), more.end());
   return notices;
+}
+
+Result<Loaded> load(PacketsOptions& options, std::unique_ptr<owners::OwnerTracking> tracking) {
+  options.program.owners = tracking.get();
+  auto object = load_program(options.program);
+  if (!object && options.attach.xdp == XdpChoice::automatic) {
+    options.program.xdp = false;  // a kernel before 5.18 has no bpf_xdp_load_bytes: tc ingress then
+    object = load_program(options.program);
+  }
+  options.program.owners = nullptr;
+  if (!object) return std::unexpected(object.error());
+  Loaded loaded{nullptr, std::move(*object), ""};
+  if (tracking)
+    loaded.owners =
+        std::make_unique<PacketOwners>(std::move(tracking), !options.owner.filter.empty(), options.program.transport);
+  return loaded;
+}
+
+Result<Loaded> load_with_owners(PacketsOptions& options) {
+  auto tracking = owners::OwnerTracking::start(options.owner);
+  if (!tracking) return std::unexpected(tracking.error());
+  return load(options, std::move(*tracking));
+}
+
+Result<Loaded> load(PacketsOptions& options) {
+  if (options.owners == OwnersChoice::off) return load(options, nullptr);
+  auto loaded = load_with_owners(options);
+  if (loaded || options.owners == OwnersChoice::required) return loaded;
+  auto notice = "packets are shown without owners: " + loaded.error().text();
+  loaded = load(options, nullptr);
+  if (loaded) loaded->notice = std::move(notice);
+  return loaded;
+}
+
+std::string hook_note(const sonde_counters& counts) {
+  std::string note;
+  if (counts.uncounted > 0) note = std::to_string(counts.uncounted) + " packets missing in the totals";
+  if (counts.unowned > 0)
+    note += (note.empty() ? "" : "; ") + std::to_string(counts.unowned) + " of the filtered had no known owner";
+  return note;
 }
 
 }  // namespace
@@ -171,8 +233,7 @@ std::vector<LossStage> loss_stages(const kernel::Object& object, const Reader* r
   const auto offered = counts.emitted + counts.lost;
   const auto delivered = reader == nullptr ? 0 : reader->delivered();
   const auto malformed = reader == nullptr ? 0 : reader->malformed();
-  return {{"hook", counts.taken, offered, counts.filtered + counts.counted_only, 0,
-           counts.uncounted > 0 ? std::to_string(counts.uncounted) + " packets missing in the totals" : ""},
+  return {{"hook", counts.taken, offered, counts.filtered + counts.counted_only, 0, hook_note(counts)},
           {"ring", offered, delivered + malformed, 0, counts.lost,
            counts.lost > 0 ? "the reader was slower than the packets" : ""},
           {"decode", delivered + malformed, delivered, 0, malformed, ""}};
@@ -198,13 +259,9 @@ Result<std::unique_ptr<pipeline::Source>> open(PacketsOptions options) {
   choose_programs(*selected, options);
   options.program.wakeup_bytes =
       static_cast<std::uint32_t>(ring_bytes(options.program.rings, options.buffer_bytes) / 8);
-  auto object = load_program(options.program);
-  if (!object && options.attach.xdp == XdpChoice::automatic) {
-    options.program.xdp = false;  // a kernel before 5.18 has no bpf_xdp_load_bytes: tc ingress then
-    object = load_program(options.program);
-  }
-  if (!object) return std::unexpected(object.error());
-  auto source = std::make_unique<PacketsSource>(std::move(options), std::move(*object));
+  auto loaded = load(options);
+  if (!loaded) return std::unexpected(loaded.error());
+  auto source = std::make_unique<PacketsSource>(std::move(options), std::move(*loaded));
   auto started = source->start();
   if (!started) return std::unexpected(started.error());
   return source;

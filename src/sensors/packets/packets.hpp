@@ -10,14 +10,24 @@
 #include "sensors/packets/attachment.hpp"
 #include "sensors/packets/program.hpp"
 #include "sensors/packets/readers.hpp"
+#include "sonde/owner.hpp"
 #include "sonde/result.hpp"
 
 namespace sonde::packets {
+
+/// Are the packets' owners wanted?
+enum class OwnersChoice {
+  off,
+  automatic,  ///< where they are to be had, else a notice
+  required,   ///< or an error
+};
 
 struct PacketsOptions {
   std::vector<std::string> interfaces;  ///< names; "any" among them: all, also those that appear later
   ProgramOptions program;
   AttachOptions attach;
+  OwnersChoice owners = OwnersChoice::off;
+  OwnerOptions owner;
   std::size_t buffer_bytes = 16 * 1024 * 1024;  ///< of all rings together
 };
 

@@ -9,6 +9,8 @@
 extern "C" {
 extern const std::uint8_t sonde_packets_bpf_object[];
 extern const std::uint8_t sonde_packets_bpf_object_end[];
+extern const std::uint8_t sonde_packets_owners_bpf_object[];
+extern const std::uint8_t sonde_packets_owners_bpf_object_end[];
 }
 
 namespace sonde::packets {
@@ -74,7 +76,10 @@ Result<void> put_expression(kernel::Object& object, const filter::CompiledFilter
 
 }  // namespace
 
-std::span<const std::uint8_t> object_bytes() { return {sonde_packets_bpf_object, sonde_packets_bpf_object_end}; }
+std::span<const std::uint8_t> object_bytes(bool with_owners) {
+  if (with_owners) return {sonde_packets_owners_bpf_object, sonde_packets_owners_bpf_object_end};
+  return {sonde_packets_bpf_object, sonde_packets_bpf_object_end};
+}
 
 bool is_packets_object(const kernel::Object& object) {
   const auto programs = object.programs();
@@ -101,11 +106,15 @@ Result<void> load_program(kernel::Object& object, const ProgramOptions& options)
     auto put = put_expression(object, options.filter);
     if (!put) return put;
   }
+  if (options.owners != nullptr) {
+    auto shared = options.owners->share(object);
+    if (!shared) return shared;
+  }
   return object.load();
 }
 
 Result<kernel::Object> load_program(const ProgramOptions& options) {
-  auto object = kernel::Object::open(object_bytes(), "sonde_packets");
+  auto object = kernel::Object::open(object_bytes(options.owners != nullptr), "sonde_packets");
   if (!object) return object;
   auto loaded = load_program(*object, options);
   if (!loaded) return std::unexpected(loaded.error());

@@ -5,6 +5,7 @@
 
 #include "filter/filter.hpp"
 #include "kernel/object.hpp"
+#include "sensors/owners/owner_tracking.hpp"
 #include "sensors/packets/packets.abi.h"
 #include "sonde/result.hpp"
 
@@ -26,11 +27,12 @@ struct ProgramOptions {
   sonde_transport transport = SONDE_TRANSPORT_RING;
   std::uint32_t rings = 1;  ///< a power of two up to 256
   std::uint32_t wakeup_bytes = 0;
-  std::uint8_t xdp_verdict = 2;  ///< XDP_PASS; benchmarks of the program alone set XDP_DROP
+  const owners::OwnerTracking* owners = nullptr;  ///< not null: a struct sonde_socket_owner follows each event
+  std::uint8_t xdp_verdict = 2;                   ///< XDP_PASS; benchmarks of the program alone set XDP_DROP
 };
 
-/// The ELF bytes that the library carries.
-[[nodiscard]] std::span<const std::uint8_t> object_bytes();
+/// The ELF bytes that the library carries: two builds of the same programs.
+[[nodiscard]] std::span<const std::uint8_t> object_bytes(bool with_owners = false);
 
 /// Opens, sets the constants, puts the expression in and loads. The rings are not there yet: add them to "sonde_rings".
 [[nodiscard]] Result<kernel::Object> load_program(const ProgramOptions& options);

@@ -2,6 +2,7 @@
 #include "sensors/packets/readers.hpp"
 
 #include <arpa/inet.h>
+#include <sonde/abi/owner.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -112,7 +113,13 @@ class PerfRingsReader final : public Reader {
       return;
     }
     const auto& packet = *reinterpret_cast<const sonde_perf_packet*>(record.data());
-    const auto bytes = record.subspan(sizeof(sonde_perf_packet));
+    const auto fixed =
+        sizeof(packet) - sizeof(packet.event) + packet.event.header.len;  // with the owner, if there is one
+    if (packet.event.header.len < sizeof(packet.event) || record.size() < fixed) {
+      ++malformed_;
+      return;
+    }
+    const auto bytes = record.subspan(fixed);
     const std::size_t tag_size = packet.tag_tpid != 0 && packet.event.captured_size > 0 ? 4 : 0;
     if (bytes.size() + tag_size < packet.event.captured_size) {
       ++malformed_;
@@ -140,17 +147,24 @@ class PerfRingsReader final : public Reader {
 
 void Reader::add(std::span<const std::uint8_t> record, pipeline::PacketBatch& batch) {
   const auto& event = *reinterpret_cast<const sonde_packet_event*>(record.data());
-  if (record.size() < sizeof(event) || event.header.type != SONDE_EVENT_PACKET ||
-      event.captured_size > record.size() - sizeof(event)) {
+  const std::size_t fixed = event.header.len;  // with the owner, if there is one
+  if (record.size() < sizeof(event) || event.header.type != SONDE_EVENT_PACKET || fixed < sizeof(event) ||
+      record.size() < fixed || event.captured_size > record.size() - fixed) {
     ++malformed_;
     return;
   }
-  add(event, record.data() + sizeof(event), batch);
+  add(event, record.data() + fixed, batch);
 }
 
 void Reader::add(const sonde_packet_event& event, const std::uint8_t* data, pipeline::PacketBatch& batch) {
   batch.packets[batch.size++] = {&event, data, clock_.wall_ns(event.header.ts_ns)};
   ++delivered_;
+}
+
+const std::uint8_t* owner_bytes(const sonde_packet_event& event, sonde_transport transport) {
+  if (event.header.len < sizeof(event) + sizeof(sonde_socket_owner)) return nullptr;
+  const auto offset = transport == SONDE_TRANSPORT_RING ? sizeof(event) : sizeof(sonde_perf_packet);
+  return reinterpret_cast<const std::uint8_t*>(&event) + offset;
 }
 
 std::size_t ring_bytes(std::uint32_t rings, std::size_t total_bytes) {

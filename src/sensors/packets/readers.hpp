@@ -43,6 +43,9 @@ class Reader {
 /// Reads the object's "sonde_perf"; `total_bytes` are shared among the CPUs.
 [[nodiscard]] Result<std::unique_ptr<Reader>> make_perf_reader(const kernel::Object& object, std::size_t total_bytes);
 
+/// The owner that the programs with owners put behind the event of a packet of these readers; null: there is none.
+[[nodiscard]] const std::uint8_t* owner_bytes(const sonde_packet_event& event, sonde_transport transport);
+
 /// Bytes in one ring of `rings` in all.
 [[nodiscard]] std::size_t ring_bytes(std::uint32_t rings, std::size_t total_bytes);
 

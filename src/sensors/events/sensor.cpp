@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sensors/events/sensor.hpp"
+
+#include <sonde/abi/counters.h>
+
+namespace sonde::events {
+
+std::vector<LossStage> ring_stages(const kernel::Object& object, std::uint64_t read, std::uint64_t malformed) {
+  const std::uint32_t element = 0;
+  const auto map = object.map_fd("sonde_counts");
+  const auto sum = map ? kernel::sum_per_cpu<sonde_counters>(*map, &element) : Result<sonde_counters>();
+  const auto counts = sum ? *sum : sonde_counters{};
+  const auto offered = counts.emitted + counts.lost;
+  return {{"hook", counts.taken, offered, counts.filtered + counts.counted_only, 0, ""},
+          {"ring", offered, read, 0, counts.lost, counts.lost > 0 ? "the reader was slower than the events" : ""},
+          {"decode", read, read - malformed, 0, malformed, ""}};
+}
+
+Result<void> prepare_ring(kernel::Object& object, std::size_t bytes) {
+  auto prepared = object.set_autocreate("sonde_perf", false);
+  if (!prepared) return prepared;
+  return object.set_constant("sonde_wakeup_bytes", static_cast<std::uint32_t>(bytes / 8));
+}
+
+Result<kernel::Ring> open_ring(const kernel::Object& object, std::size_t bytes) {
+  auto array = object.map_fd("sonde_rings");
+  if (!array) return std::unexpected(array.error());
+  auto ring = kernel::Ring::make(bytes);
+  if (!ring) return ring;
+  const std::uint32_t first = 0;
+  const int fd = ring->map_fd();
+  auto put = kernel::map_update(*array, &first, &fd);
+  if (!put) return std::unexpected(put.error());
+  return ring;
+}
+
+}  // namespace sonde::events

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sensors/owners/rungs.hpp"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "kernel/tracing.hpp"
+
+extern "C" {
+extern const std::uint8_t sonde_owners_bpf_object[];
+extern const std::uint8_t sonde_owners_bpf_object_end[];
+}
+
+namespace sonde::owners {
+namespace {
+
+using Programs = std::vector<const char*>;
+
+const char* accept_program() {
+  return kernel::function_arguments("inet_csk_accept") == 4 ? "sonde_fexit_accept_4" : "sonde_fexit_accept";
+}
+
+Programs fentry_programs() {
+  Programs programs{"sonde_fentry_tcp_send", "sonde_fentry_udp_send", "sonde_fentry_udpv6_send", accept_program()};
+  if (kernel::has_function("tcp_sendpage")) programs.push_back("sonde_fentry_tcp_sendpage");
+  return programs;
+}
+
+// cgroup programs where they serve: the tracepoint of Linux 6.3 would run a second program for every TCP send.
+Programs tracepoint_programs() {
+  if (kernel::has_tracepoint("tcp_sendmsg_locked"))
+    return {"sonde_tracepoint_tcp_send", "sonde_connect4", "sonde_connect6", "sonde_sendmsg4", "sonde_sendmsg6"};
+  if (kernel::has_tracepoint("sock_send_length")) return {"sonde_tracepoint_send"};
+  return {};
+}
+
+Programs kprobe_programs() {
+  Programs programs{"sonde_kprobe_tcp_send", "sonde_kprobe_udp_send", "sonde_kprobe_udpv6_send", "sonde_kprobe_accept",
+                    "sonde_destroyed"};
+  if (kernel::has_function("tcp_sendpage")) programs.push_back("sonde_kprobe_tcp_sendpage");
+  return programs;
+}
+
+Programs cgroup_programs() { return {"sonde_connect4", "sonde_connect6", "sonde_sendmsg4", "sonde_sendmsg6"}; }
+
+// kprobes come after the tracepoints: they cannot reach socket-local storage, and cost more a call.
+constexpr std::array<Rung, 4> ladder = {{
+    {"fentry", "functions tcp_sendmsg_locked, udp_sendmsg, inet_csk_accept by fentry and fexit (needs ftrace)",
+     SONDE_STORE_SK_STORAGE, fentry_programs},
+    {"tracepoint", "tp_btf tcp_sendmsg_locked and cgroup v2 for UDP (Linux 6.16), tp_btf sock_send_length (6.3)",
+     SONDE_STORE_SK_STORAGE, tracepoint_programs},
+    {"kprobe", "the same functions by kprobe and kretprobe, owners in a map by socket cookie", SONDE_STORE_COOKIE,
+     kprobe_programs},
+    {"cgroup", "cgroup v2 connect and sendmsg: who opened a socket, not who sends on it", SONDE_STORE_SK_STORAGE,
+     cgroup_programs},
+}};
+
+// Every rung has these: who makes a socket, which one is an accepted one, and the seeding iterator.
+Programs with_common(const Rung& rung, Programs programs) {
+  programs.insert(programs.end(), {"sonde_created", "sonde_state"});
+  if (rung.store == SONDE_STORE_COOKIE) programs.push_back("sonde_released");
+  return programs;
+}
+
+bool is_cgroup(const kernel::Object& object, std::string_view program) {
+  for (const auto& info : object.programs())
+    if (info.name == program) return info.section.starts_with("cgroup/");
+  return false;
+}
+
+Result<kernel::Object> load(const Rung& rung, const Programs& programs, std::uint32_t map_size, bool filtered) {
+  auto object = kernel::Object::open({sonde_owners_bpf_object, sonde_owners_bpf_object_end}, "sonde_owners");
+  if (!object) return object;
+  const std::uint32_t store = rung.store;
+  const std::uint32_t entries = rung.store == SONDE_STORE_COOKIE ? map_size : 1;
+  for (const auto& done : {object->set_constant("sonde_owner_store", store),
+                           object->set_constant("sonde_owner_filtered", std::uint32_t{filtered}),
+                           object->set_max_entries("sonde_owners_by_cookie", entries)})
+    if (!done) return std::unexpected(done.error());
+  for (const auto& program : object->programs()) {
+    const bool wanted = program.name == "sonde_seed" || std::ranges::find(programs, program.name) != programs.end();
+    auto set = object->set_autoload(program.name, wanted);
+    if (!set) return std::unexpected(set.error());
+  }
+  auto loaded = object->load();
+  if (!loaded) return std::unexpected(loaded.error());
+  return object;
+}
+
+Result<Attached> attach(const Rung& rung, std::uint32_t map_size, bool filtered) {
+  auto programs = rung.programs();
+  if (programs.empty()) return fail(ErrorKind::unsupported, "this kernel has none of its hooks");
+  programs = with_common(rung, std::move(programs));
+  auto object = load(rung, programs, map_size, filtered);
+  if (!object) return std::unexpected(object.error());
+  std::vector<kernel::Link> links;
+  for (const auto* program : programs) {
+    auto link = is_cgroup(*object, program) ? kernel::attach_cgroup_root(*object, program)
+                                            : kernel::attach_tracing(*object, program);
+    if (!link) return std::unexpected(link.error());
+    links.push_back(std::move(*link));
+  }
+  return Attached{std::move(*object), std::move(links), &rung, std::string("owners by ") + rung.name};
+}
+
+std::string names() {
+  std::string all = "auto";
+  for (const auto& rung : ladder) all += std::string(", ") + rung.name;
+  return all;
+}
+
+}  // namespace
+
+std::span<const Rung> rungs() { return ladder; }
+
+Result<Attached> attach_rung(const std::string& name, std::uint32_t map_size, bool filtered) {
+  std::string reasons;
+  for (const auto& rung : ladder) {
+    if (name != "auto" && name != rung.name) continue;
+    auto attached = attach(rung, map_size, filtered);
+    if (attached) {
+      if (!reasons.empty()) attached->notice += ", because " + reasons;
+      return attached;
+    }
+    reasons += (reasons.empty() ? "" : "; ") + std::string(rung.name) + ": " + attached.error().text();
+  }
+  if (reasons.empty()) return fail(ErrorKind::usage, "--hook '" + name + "': expected one of " + names());
+  return fail(ErrorKind::unsupported, "owners cannot be recorded: " + reasons, "`sonde doctor` tells what is missing");
+}
+
+// Socket-local storage is looked up by a descriptor of the socket (bpf_fd_sk_storage_lookup_elem).
+std::optional<sonde_owner> recorded_owner(const Attached& attached, int socket) {
+  const bool by_cookie = attached.rung->store == SONDE_STORE_COOKIE;
+  const auto map = attached.object.map_fd(by_cookie ? "sonde_owners_by_cookie" : "sonde_owners");
+  if (!map) return {};
+  std::uint64_t cookie = 0;
+  socklen_t size = sizeof(cookie);
+  if (by_cookie && ::getsockopt(socket, SOL_SOCKET, SO_COOKIE, &cookie, &size) != 0) return {};
+  sonde_owner owner{};
+  const void* key = by_cookie ? static_cast<const void*>(&cookie) : &socket;
+  const auto found = kernel::map_lookup(*map, key, &owner);
+  return found && *found ? std::optional(owner) : std::nullopt;
+}
+
+}  // namespace sonde::owners

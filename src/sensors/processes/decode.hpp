@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// Records of the processes programs as what a ProcessTable is told.
+#pragma once
+#include <cstdint>
+#include <span>
+
+#include "enrich/process/process_table.hpp"
+
+namespace sonde::processes {
+
+/// Tells the table what a record says. False: the bytes are no record.
+bool tell(enrich::ProcessTable& table, std::span<const std::uint8_t> record);
+
+}  // namespace sonde::processes

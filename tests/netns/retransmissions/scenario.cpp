@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "scenario.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <iterator>
+
+namespace sonde::test {
+
+std::unique_ptr<Process> start_receiver(const NetworkNamespace& where, const std::string& address) {
+  auto receiver = start_traffic(where, {"receive", address, "5001"});
+  EXPECT_TRUE(receiver->wait_for_output_text("listening")) << receiver->errors();
+  return receiver;
+}
+
+std::string every(int n, const std::string& more_than) {
+  return "meta l4proto tcp meta length > " + more_than + " numgen inc mod " + std::to_string(n) + " 0";
+}
+
+void expect_kernel_counts(const std::vector<Retransmission>& events, const TcpCounters& kernel) {
+  EXPECT_EQ(segments(events), kernel.grown("RetransSegs")) << lines(events);
+  EXPECT_EQ(segments(events, {Kind::syn, Kind::syn_ack}), kernel.grown("TCPSynRetrans")) << lines(events);
+  const auto failed = kernel.grown("TCPRetransFail");
+  if (failed > 0) return;  // the kernel counts these kinds when sending has worked
+  EXPECT_EQ(segments(events, {Kind::fast}), kernel.grown("TCPFastRetrans")) << lines(events);
+  EXPECT_EQ(segments(events, {Kind::loss, Kind::path_mtu}), kernel.grown("TCPSlowStartRetrans")) << lines(events);
+  // A timer or probe may find that there is nothing to send again.
+  EXPECT_LE(segments(events, {Kind::tlp}), kernel.grown("TCPLossProbes"));
+  EXPECT_LE(segments(events, {Kind::rto}), kernel.grown("TCPTimeouts"));
+}
+
+void expect_senders(const std::vector<Retransmission>& events, const std::map<std::uint16_t, std::uint32_t>& senders) {
+  for (const auto& event : events) {
+    const auto sender = senders.find(event.socket.local.port);
+    ASSERT_NE(sender, senders.end()) << lines({event});
+    EXPECT_EQ(event.owner.owner.pid, sender->second) << lines({event});
+    EXPECT_EQ(event.owner.owner.method, OwnerMethod::sk_storage) << lines({event});
+  }
+}
+
+std::vector<Retransmission> only(const std::vector<Retransmission>& events, Kind kind) {
+  std::vector<Retransmission> chosen;
+  std::ranges::copy_if(events, std::back_inserter(chosen), [&](const auto& event) { return event.kind == kind; });
+  return chosen;
+}
+
+}  // namespace sonde::test
