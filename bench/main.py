@@ -9,8 +9,9 @@ import time
 import results
 from capture import bench as capture
 from micro import bench as micro
+from owners import bench as owners
 
-BENCHES = {'capture': capture.run, 'micro': micro.run}
+BENCHES = {'capture': capture.run, 'micro': micro.run, 'owners': owners.run}
 
 
 def stop(number, _frame):

@@ -168,6 +168,7 @@ struct sk_buff {
 	__u16 vlan_tci;
 	__u16 network_header;
 	__u16 mac_header;
+	__u8 cloned : 1;  /* somebody has, or had, a copy */
 	unsigned int end; /* struct skb_shared_info */
 	unsigned char *head;
 	unsigned char *data;

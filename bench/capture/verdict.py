@@ -31,7 +31,7 @@ def at_least(name, value, limit, show, **cells):
 
 def at_most(name, value, limit, show, **cells):
     met = value <= limit
-    short = '' if met else f'by {value / limit - 1:.0%}'
+    short = '' if met or not limit else f'by {value / limit - 1:.0%}'
     return Row(name, target='at most ' + show(limit), met=met, short=short, **cells)
 
 

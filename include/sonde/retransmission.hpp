@@ -46,8 +46,8 @@ struct SONDE_EXPORT Retransmission {
   std::int32_t error = 0;        ///< errno with which sending it failed; 0: sent. -1: dropped by the queue
   std::uint32_t unreported = 0;  ///< segments that failed to be sent before this one; Linux before 6.17 does not report
                                  ///< them as they happen
-  std::uint32_t smoothed_rtt_us = 0;  ///< 0: none measured yet
-  std::uint32_t rto_ms = 0;
+  std::uint32_t smoothed_rtt_us = 0;    ///< 0: none measured yet
+  std::uint32_t rto_ms = 0;             ///< retransmission timeout; 0: not known
   std::uint32_t congestion_window = 0;  ///< segments
   std::uint32_t bytes_in_flight = 0;    ///< sent, not acknowledged: snd_nxt - snd_una
   std::uint32_t socket_total = 0;       ///< segments retransmitted on this socket so far, this one included

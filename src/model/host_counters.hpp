@@ -8,8 +8,8 @@ namespace sonde {
 
 /// A count of lost packets that the kernel keeps itself.
 struct HostCounter {
-  std::string source;  ///< "softnet", "qdisc", "interface", "driver"
-  std::string where;   ///< "cpu1"; "eth0 fq_codel 8001:"; "eth0"
+  std::string source;  ///< "softnet", "tcp", "qdisc", "interface", "driver"
+  std::string where;   ///< "cpu1"; "listen queues"; "eth0 fq_codel 8001:"; "eth0"
   std::string name;    ///< "dropped", "rx_missed_errors"
   std::uint64_t value = 0;
 };

@@ -3,6 +3,7 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <gtest/gtest.h>
+#include <sonde/abi/owner.h>
 
 #include <cstddef>
 #include <map>
@@ -80,10 +81,19 @@ std::vector<Layout> other_layouts() {
       LAYOUT(sonde_perf_packet, MEMBER(P, event), MEMBER(P, tag_tpid), MEMBER(P, tag_tci), MEMBER(P, reserved))};
 }
 
+std::vector<Layout> owner_layouts() {
+  using T = sonde_task;
+  using O = sonde_socket_owner;
+  return {LAYOUT(sonde_task, MEMBER(T, start_time_ns), MEMBER(T, cgroup_id), MEMBER(T, pid), MEMBER(T, tid),
+                 MEMBER(T, uid), MEMBER(T, evidence), MEMBER(T, comm)),
+          LAYOUT(sonde_socket_owner, MEMBER(O, opener), MEMBER(O, user), MEMBER(O, method), MEMBER(O, reason),
+                 MEMBER(O, inherited), MEMBER(O, reserved))};
+}
+
 using Object = std::unique_ptr<bpf_object, decltype(&bpf_object__close)>;
 
-Object open_embedded() {
-  const auto elf = object_bytes();
+Object open_embedded(bool with_owners = false) {
+  const auto elf = object_bytes(with_owners);
   return {bpf_object__open_mem(elf.data(), elf.size(), nullptr), &bpf_object__close};
 }
 
@@ -114,10 +124,21 @@ TEST(Abi, LayoutsAreThoseOfTheObject) {
   for (const auto& layout : other_layouts()) compare(types, layout);
 }
 
+TEST(Abi, LayoutsAreThoseOfTheObjectWithOwners) {
+  const auto object = open_embedded(true);
+  ASSERT_NE(object, nullptr);
+  const auto* types = bpf_object__btf(object.get());
+  ASSERT_NE(types, nullptr);
+  compare(types, packet_event());
+  for (const auto& layout : other_layouts()) compare(types, layout);
+  for (const auto& layout : owner_layouts()) compare(types, layout);
+}
+
 TEST(Abi, EveryRecordStartsWithTheHeader) {
   EXPECT_EQ(offsetof(sonde_event_header, ts_ns), 0U);
   EXPECT_EQ(offsetof(sonde_packet_event, header), 0U);
   EXPECT_EQ(offsetof(sonde_perf_packet, event), 0U);
+  EXPECT_EQ(sizeof(sonde_socket_owner) % 8, 0U);
   EXPECT_EQ(sizeof(sonde_packet_event) % 8, 0U) << "packet bytes follow at an aligned place";
 }
 

@@ -28,12 +28,19 @@ struct sonde_task {
 	char comm[SONDE_COMM_SIZE]; // name of the thread, NUL-terminated
 };
 
+// An accepted socket starts with a copy of its listener's record, where accept(2) itself cannot be seen.
+enum sonde_inherited {
+	SONDE_INHERITED_NOTHING = 0,
+	SONDE_INHERITED_ALL = 1,    // nobody has used the socket yet
+	SONDE_INHERITED_OPENER = 2, // the user is this socket's, the opener is that of the listener
+};
+
 // What lies in the socket's storage. At most 120 bytes, so that an element fits a 192-byte slab object.
 struct sonde_owner {
 	struct sonde_task opener; // made the socket, or holds it since before sonde
 	struct sonde_task user;   // accepted it, sent to it last or closed it; start_time_ns 0: nobody since
 	__u32 version;            // odd while it is being written
-	__u32 inherited;          // 1: an accepted socket that still has its listener's record
+	__u32 inherited;          // enum sonde_inherited
 };
 
 // Where records are kept.
@@ -66,7 +73,7 @@ struct sonde_socket_owner {
 	struct sonde_task user;
 	__u8 method;    // enum sonde_owner_method
 	__u8 reason;    // enum sonde_owner_reason, with SONDE_METHOD_NONE
-	__u8 inherited; // 1: the record is the listener's; nobody has used the accepted socket yet
+	__u8 inherited; // enum sonde_inherited
 	__u8 reserved[5];
 };
 

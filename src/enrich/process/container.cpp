@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <ranges>
 
 namespace sonde::enrich {
 namespace {
@@ -42,7 +43,7 @@ bool is_hex(char character) { return (character >= '0' && character <= '9') || (
 
 bool is_id(std::string_view text, Pattern::Id kind) {
   if (kind == Pattern::Id::any) return !text.empty();
-  return text.size() == 64 && std::all_of(text.begin(), text.end(), is_hex);
+  return text.size() == 64 && std::ranges::all_of(text, is_hex);
 }
 
 std::vector<std::string_view> components_of(std::string_view path) {
@@ -77,9 +78,9 @@ std::string pod_uid(std::string_view name) {
   const auto at = name.rfind("pod");
   if (at == std::string_view::npos || (at != 0 && name[at - 1] != '-')) return {};
   std::string uid(name.substr(at + 3));
-  std::replace(uid.begin(), uid.end(), '_', '-');
-  const auto digits = std::count_if(uid.begin(), uid.end(), is_hex);
-  const auto dashes = std::count(uid.begin(), uid.end(), '-');
+  std::ranges::replace(uid, '_', '-');
+  const auto digits = std::ranges::count_if(uid, is_hex);
+  const auto dashes = std::ranges::count(uid, '-');
   return digits == 32 && static_cast<std::size_t>(digits + dashes) == uid.size() ? uid : std::string{};
 }
 
@@ -104,10 +105,9 @@ std::optional<Container> find_container(const Components& components) {
 }
 
 std::optional<Container> find_unit(const Components& components) {
-  for (auto at = components.rbegin(); at != components.rend(); ++at) {
-    const auto fits = [&](std::string_view suffix) { return at->size() > suffix.size() && at->ends_with(suffix); };
-    if (std::any_of(unit_suffixes.begin(), unit_suffixes.end(), fits))
-      return Container{"systemd", std::string(*at), {}};
+  for (const auto name : std::views::reverse(components)) {
+    const auto fits = [&](std::string_view suffix) { return name.size() > suffix.size() && name.ends_with(suffix); };
+    if (std::ranges::any_of(unit_suffixes, fits)) return Container{"systemd", std::string(name), {}};
   }
   return std::nullopt;
 }

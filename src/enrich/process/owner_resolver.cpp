@@ -18,10 +18,12 @@ Owner unknown(sonde_owner_reason reason) {
   return owner;
 }
 
-// Of the task that used the socket last, or opened it when nobody has used it.
+// Of the task that used the socket last, or opened it when nobody has used it. That another process opened the listener
+// of an accepted socket is no doubt about who uses it.
 OwnerConfidence confidence_of(const sonde_socket_owner& raw, const sonde_task& task) {
-  if (raw.method == SONDE_METHOD_TUPLE || raw.inherited != 0) return OwnerConfidence::low;
+  if (raw.method == SONDE_METHOD_TUPLE || raw.inherited == SONDE_INHERITED_ALL) return OwnerConfidence::low;
   if (task.evidence == SONDE_OWNER_HOLDS) return OwnerConfidence::medium;
+  if (raw.inherited == SONDE_INHERITED_OPENER) return OwnerConfidence::high;
   return recorded(raw.opener) && !same_process(raw.opener, task) ? OwnerConfidence::medium : OwnerConfidence::high;
 }
 

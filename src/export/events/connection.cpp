@@ -74,7 +74,7 @@ void add_counters(nlohmann::ordered_json& object, const Connection& connection) 
 }  // namespace
 
 std::string connection_line(const Connection& connection, bool color) {
-  thread_local TimeText time("%H:%M:%S", TimeText::Zone::local);
+  static thread_local TimeText time("%H:%M:%S", TimeText::Zone::local);
   const Palette& palette = color ? colours : no_colours;
   const auto& socket = connection.socket;
   const auto arrow = arrow_colour(connection.direction, palette);
@@ -87,7 +87,7 @@ std::string connection_line(const Connection& connection, bool color) {
 }
 
 std::string connection_json(const Connection& connection) {
-  thread_local TimeText time("%Y-%m-%dT%H:%M:%S", TimeText::Zone::utc);
+  static thread_local TimeText time("%Y-%m-%dT%H:%M:%S", TimeText::Zone::utc);
   nlohmann::ordered_json object;
   object["type"] = "connection";
   object["time"] = time_text(time, connection.wall_ns) + "Z";

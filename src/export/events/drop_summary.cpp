@@ -68,7 +68,7 @@ std::string heading(const char* what) { return fmt::format("{:>12} {:>14}  {}\n"
 
 std::string host_text(const HostCounters& counters) {
   std::string text = "\nthe kernel's own counters meanwhile\n";
-  if (counters.empty()) return text + "  no loss in softnet, queueing disciplines, interfaces and drivers\n";
+  if (counters.empty()) return text + "  no loss in softnet, listen queues, queueing disciplines, interfaces and drivers\n";
   for (const auto& counter : counters)
     text += fmt::format("{:>12}  {} {} {}\n", counter.value, counter.source, counter.where, counter.name);
   return text;

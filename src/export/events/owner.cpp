@@ -63,6 +63,12 @@ std::string doubt_text(const Owner& owner) {
          (of_listener ? "listener" : owner_method_name(owner.method)) + ")";
 }
 
+// A worker of a server whose parent opened the socket: that says nothing to a reader of lines.
+bool is_worker_of(const Owner& owner, const Owner& opener) {
+  return owner.process && opener.process && owner.process->parent_pid == opener.pid &&
+         owner.process->comm == opener.process->comm;
+}
+
 std::string utc_time(std::int64_t wall_ns) {
   std::array<char, TimeText::max_size> text;
   TimeText time("%Y-%m-%dT%H:%M:%S", TimeText::Zone::utc);

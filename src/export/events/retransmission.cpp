@@ -43,27 +43,25 @@ std::string cause_text(const Retransmission& event, const Palette& palette) {
                   retransmission_cause(event), palette);
 }
 
-std::string ordinal(std::uint32_t number) {
-  constexpr std::array endings = {"th", "st", "nd", "rd"};
-  const auto digit = number % 10;
-  const bool teen = number % 100 / 10 == 1;
-  return fmt::format("{}{}", number, !teen && digit < endings.size() ? endings[digit] : "th");
-}
-
-// The part of the segment, and how often this happened to the socket.
-void add_segment(std::vector<std::string>& facts, const Retransmission& event) {
-  if (!is_segment(event)) return;
-  facts.push_back(fmt::format("seq {}:{}", event.sequence, event.end_sequence));
-  if (event.segments > 1) facts.push_back(fmt::format("{} segments", event.segments));
-  if (event.unreported > 0) facts.push_back(fmt::format("{} before it failed to be sent", event.unreported));
-  facts.push_back(ordinal(event.socket_total) + " on this socket");
+// What is usual is left out, so that the line fits a terminal.
+void add_state(std::vector<std::string>& facts, const Retransmission& event) {
+  constexpr std::uint8_t established = 1;
+  if (event.socket.state != established) facts.emplace_back(tcp_state_name(event.socket.state));
+  if (event.socket_total != 0) facts.push_back(fmt::format("#{}", event.socket_total));
 }
 
 void add_path(std::vector<std::string>& facts, const Retransmission& event) {
   if (event.smoothed_rtt_us != 0) facts.push_back("rtt " + rtt_text(event.smoothed_rtt_us));
   if (is_timeout(event.kind) && event.rto_ms != 0) facts.push_back(fmt::format("rto {} ms", event.rto_ms));
   if (event.congestion_window != 0) facts.push_back(fmt::format("cwnd {}", event.congestion_window));
-  if (event.bytes_in_flight != 0) facts.push_back(bytes_text(event.bytes_in_flight) + " in flight");
+  if (event.bytes_in_flight != 0) facts.push_back("flight " + bytes_text(event.bytes_in_flight));
+}
+
+void add_segment(std::vector<std::string>& facts, const Retransmission& event) {
+  if (!is_segment(event)) return;
+  facts.push_back(fmt::format("seq {}:{}", event.sequence, event.end_sequence));
+  if (event.segments > 1) facts.push_back(fmt::format("{} segments", event.segments));
+  if (event.unreported > 0) facts.push_back(fmt::format("{} more failed to be sent", event.unreported));
 }
 
 void add_local_drop(Json& object, const LocalDrop& drop) {
@@ -126,9 +124,10 @@ const char* retransmission_kind_word(Kind kind) {
 std::string retransmission_line(const Retransmission& event, bool color) {
   thread_local TimeText time("%H:%M:%S", TimeText::Zone::local);
   const Palette& palette = color ? colours : no_colours;
-  std::vector<std::string> facts{cause_text(event, palette), tcp_state_name(event.socket.state)};
-  add_segment(facts, event);
+  std::vector<std::string> facts{cause_text(event, palette)};
+  add_state(facts, event);
   add_path(facts, event);
+  add_segment(facts, event);
   return fmt::format("{} {} {} {} > {}: {}", time_text(time, event.wall_ns), kind_text(event.kind, palette),
                      owner_text(event.owner), event.socket.local.text(), event.socket.remote.text(),
                      fmt::join(facts, ", "));

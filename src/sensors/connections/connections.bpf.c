@@ -3,26 +3,12 @@
  * TCP connections as they are opened, fail and are closed. Only state changes and resets run a program: a connection
  * costs three or four calls in its life and a packet none.
  */
-#include "emit_event.h"
-#include "owner.h"
+#include "record.bpf.h"
 #include "socket.h"
 #include "tcp.bpf.h"
 #include <bpf/bpf_tracing.h>
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
-/* Not cloned: an accepted socket begins its own. */
-struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct sonde_connection_record);
-} sonde_connections SEC(".maps");
-
-static __always_inline struct sonde_connection_record *find_record(struct sock *sk, __u64 flags)
-{
-	return bpf_sk_storage_get(&sonde_connections, sk, 0, flags);
-}
 
 /* The port at CLOSE: skc_num is 0 by then (inet_put_port), inet_sport is not. */
 static __always_inline void read_socket(struct sonde_socket *out, struct sock *sk, struct tcp_sock *tcp, int state)
@@ -40,8 +26,7 @@ static __always_inline __u8 is_repaired(struct tcp_sock *tcp)
 /*
  * After close() a socket in FIN_WAIT takes no data any more: the kernel answers new data by RST, through the function
  * that a received RST goes through too (tcp_reset, TCPAbortOnData), or without a trace. Told by the segment that is
- * being processed: data came since close(), and an acknowledgment was processed in this very jiffy, which is not done
- * for RST.
+ * being processed: data came since close(), and an acknowledgment was processed just now, which is not done for RST.
  */
 static __always_inline __u8 data_after_close(struct tcp_sock *tcp, struct sonde_connection_record *record, int state)
 {
@@ -49,7 +34,7 @@ static __always_inline __u8 data_after_close(struct tcp_sock *tcp, struct sonde_
 		return 0;
 	if (!record->closed_by_process || tcp->data_segs_in == record->data_segments_at_close)
 		return 0;
-	return tcp->rcv_tstamp == (__u32)bpf_jiffies64() ? SONDE_CONNECTION_DATA_AFTER_CLOSE : 0;
+	return (__u32)bpf_jiffies64() - tcp->rcv_tstamp <= 2 ? SONDE_CONNECTION_DATA_AFTER_CLOSE : 0;
 }
 
 static __always_inline void fill_from_record(struct sonde_connection_event *event, struct tcp_sock *tcp,
@@ -76,21 +61,12 @@ static __always_inline void emit_connection(struct sock *sk, struct tcp_sock *tc
 {
 	struct sonde_counters *counters = sonde_counters();
 	struct sonde_connection_event *event;
-	struct sonde_socket_owner owner;
 
 	if (!counters)
 		return;
-	sonde_count(counters->taken);
-	sonde_read_owner(&owner, sk, sonde_owner_store == SONDE_STORE_COOKIE ? bpf_get_socket_cookie(sk) : 0);
-	if (!sonde_owner_wanted(&owner)) {
-		sonde_count(counters->filtered);
-		return;
-	}
-	event = sonde_reserve_event(sizeof(*event), SONDE_EVENT_CONNECTION, counters);
+	event = reserve_connection(sk, kind, counters);
 	if (!event)
 		return;
-	event->kind = kind;
-	event->owner = owner;
 	event->error = read_error(sk, state);
 	read_socket(&event->socket, sk, tcp, state);
 	sonde_read_counters(&event->counters, tcp);
@@ -144,6 +120,8 @@ static __always_inline void ended(struct sock *sk, struct tcp_sock *tcp, int old
 	if (old_state == SONDE_TCP_SYN_SENT || old_state == SONDE_TCP_SYN_RECV) {
 		if (outbound)
 			emit_connection(sk, tcp, SONDE_CONNECTION_FAILED, old_state, record);
+		if (record && sk->sk_err)
+			record->syn_ns = 0; /* not in connect(): see connect.bpf.c */
 	} else if (old_state != SONDE_TCP_LISTEN && old_state != SONDE_TCP_CLOSE) {
 		emit_connection(sk, tcp, SONDE_CONNECTION_CLOSED, old_state, record);
 	}

@@ -34,6 +34,7 @@ static __always_inline void read_tcp(struct sonde_open_socket *out, struct tcp_s
 	int state = out->socket.state;
 
 	sonde_read_owner(&out->owner, tcp, out->socket.cookie);
+	sonde_name_kernel(&out->owner, sk);
 	if (state == SONDE_TCP_LISTEN)
 		return;
 	sonde_read_counters(&out->counters, tcp);
@@ -85,6 +86,7 @@ int sonde_snapshot_udp(struct bpf_iter__udp *context)
 	__builtin_memset(&record, 0, sizeof(record));
 	read_common(&record.socket, &udp->inet.sk.__sk_common, SONDE_IPPROTO_UDP);
 	sonde_read_owner(&record.owner, udp, record.socket.cookie);
+	sonde_name_kernel(&record.owner, &udp->inet.sk);
 	bpf_seq_write(context->meta->seq, &record, sizeof(record));
 	return 0;
 }

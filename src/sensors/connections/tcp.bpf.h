@@ -29,6 +29,13 @@ enum {
 		1 << SONDE_TCP_FIN_WAIT1 | 1 << SONDE_TCP_FIN_WAIT2 | 1 << SONDE_TCP_CLOSING | 1 << SONDE_TCP_LAST_ACK,
 };
 
+/* The kernel's own sockets (tunnels, NFS) have no process. */
+static __always_inline void sonde_name_kernel(struct sonde_socket_owner *owner, struct sock *sk)
+{
+	if (owner->reason == SONDE_REASON_NOT_RECORDED && BPF_CORE_READ_BITFIELD_PROBED(sk, sk_kern_sock))
+		owner->reason = SONDE_REASON_KERNEL;
+}
+
 static __always_inline void sonde_read_counters(struct sonde_tcp_counters *out, struct tcp_sock *tcp)
 {
 	out->bytes_acked = tcp->bytes_acked;

@@ -2,6 +2,7 @@
 #include "sensors/drops/decode.hpp"
 
 #include <net/if.h>
+#include <netinet/in.h>
 
 #include <algorithm>
 #include <cstring>
@@ -88,6 +89,12 @@ std::optional<Drop> decode_packet(std::span<const std::uint8_t> record) {
   drop.bytes.assign(raw.bytes, raw.bytes + raw.captured_size);
   parse(raw, drop.packet);
   return drop;
+}
+
+bool is_answered_ping(const sonde_drop_event& raw, const Drop& drop) {
+  const bool reply = (drop.packet.protocol == IPPROTO_ICMP && drop.packet.icmp_type == 0) ||
+                     (drop.packet.protocol == IPPROTO_ICMPV6 && drop.packet.icmp_type == 129);
+  return raw.copied != 0 && drop.reason == "NO_SOCKET" && reply && drop.packet.status == SONDE_PARSE_OK;
 }
 
 std::string InterfaceNames::name(std::uint32_t network_namespace, std::uint32_t ifindex) {

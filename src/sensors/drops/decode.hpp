@@ -27,6 +27,9 @@ namespace sonde::drops {
 /// The record's fixed part; call after decode_packet() accepted it.
 [[nodiscard]] sonde_drop_event fixed_part(std::span<const std::uint8_t> record);
 
+/// An answer to ping(8): a raw socket was given a copy, then the kernel looked for a ping socket too and found none.
+[[nodiscard]] bool is_answered_ping(const sonde_drop_event& raw, const Drop& drop);
+
 /// Names of interfaces whose packets no longer had their device with them. Believed for five seconds.
 class InterfaceNames {
  public:

@@ -40,7 +40,7 @@ struct sonde_drop_event {
 	__u8 start;                       // enum sonde_drop_start
 	__u8 direction;                   // enum sonde_direction
 	__u8 forwarded;                   // 1: on its way out, but not sent by this host
-	__u8 reserved;
+	__u8 copied;                      // 1: a socket may have taken a copy of the packet
 	char interface[SONDE_INTERFACE_NAME_SIZE]; // NUL-terminated; empty: not known
 	struct sonde_socket socket;                // with SONDE_START_NONE, else zero
 	struct sonde_socket_owner owner;           // SONDE_REASON_NO_SOCKET: the packet had none with it

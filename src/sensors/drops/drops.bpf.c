@@ -228,6 +228,7 @@ static __always_inline void read_packet(struct sonde_drop_event *drop, struct sk
 	__u32 size = drop->captured_size;
 
 	drop->segments = BPF_CORE_READ(shared, gso_segs);
+	drop->copied = BPF_CORE_READ_BITFIELD_PROBED(skb, cloned);
 	if (sonde_packet_has_tag(skb)) {
 		drop->tag_tpid = __builtin_bswap16(skb->vlan_proto);
 		drop->tag_tci = skb->vlan_tci;

@@ -40,12 +40,15 @@ class Decoder {
     const auto raw = fixed_part(record);
     drop->wall_ns = clock.wall_ns(raw.header.ts_ns);
     drop->reason = reason_name(reasons_, raw.reason);
+    answered_ping_ = is_answered_ping(raw, *drop);
     drop->function = kernel::function_at(raw.location);
     if (drop->interface.empty()) drop->interface = interfaces_.name(raw.network_namespace, raw.header.ifindex);
     drop->owner = owners.resolve(find_owner(raw, *drop));
     return drop;
   }
 
+  /// Of the event that was decoded last.
+  [[nodiscard]] bool is_drop() const { return !answered_ping_; }
   [[nodiscard]] std::uint64_t left_out() const { return tuples_.left_out(); }
 
  private:
@@ -64,6 +67,7 @@ class Decoder {
   const ReasonNames& reasons_;
   TupleOwners tuples_;
   InterfaceNames interfaces_;
+  bool answered_ping_ = false;
 };
 
 bool has_fields(const sonde_filter& fields) {
@@ -152,8 +156,8 @@ Result<events::Sensor<Drop>> make_sensor(const events::SensorRequest& request) {
   sensor.decode = [decoder](auto record, const WallClock& clock, owners::OwnerTracking& tracking) {
     return decoder->decode(record, clock, tracking);
   };
-  sensor.wanted = [filter = request.filter, tracking = sensor.owners.get()](const Drop& drop) {
-    return passes(filter, drop) && tracking->wanted(drop.owner);
+  sensor.wanted = [decoder, filter = request.filter, tracking = sensor.owners.get()](const Drop& drop) {
+    return decoder->is_drop() && passes(filter, drop) && tracking->wanted(drop.owner);
   };
   sensor.hook_note = [decoder, fd = *lost_drops] { return hook_note(fd, *decoder); };
   return sensor;

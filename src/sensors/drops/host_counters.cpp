@@ -53,6 +53,25 @@ std::vector<std::uint64_t> hexadecimal_words(std::string_view line) {
   return words;
 }
 
+std::vector<std::string_view> words_of(std::string_view line) {
+  std::vector<std::string_view> words;
+  while (!line.empty()) {
+    const auto word = line.substr(0, line.find(' '));
+    if (!word.empty()) words.push_back(word);
+    line.remove_prefix(std::min(line.size(), word.size() + 1));
+  }
+  return words;
+}
+
+std::vector<std::string_view> lines_of(std::string_view text) {
+  std::vector<std::string_view> lines;
+  while (!text.empty()) {
+    lines.push_back(text.substr(0, text.find('\n')));
+    text.remove_prefix(std::min(text.size(), lines.back().size() + 1));
+  }
+  return lines;
+}
+
 std::string text_of(const rtattr& attribute) {
   const auto* text = static_cast<const char*>(RTA_DATA(&attribute));
   return {text, ::strnlen(text, RTA_PAYLOAD(&attribute))};
@@ -124,14 +143,30 @@ std::string read_text(const char* path) {
 HostCounters parse_softnet(std::string_view text) {
   enum : std::size_t { dropped = 1, time_squeeze = 2, cpu = 12 };  // columns; the last one since Linux 5.14
   HostCounters counters;
-  for (std::size_t row = 0; !text.empty(); ++row) {
-    const auto line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(text.size(), line.size() + 1));
+  std::size_t row = 0;
+  for (const auto line : lines_of(text)) {
     const auto words = hexadecimal_words(line);
     if (words.size() <= time_squeeze) continue;
-    const auto where = fmt::format("cpu{}", words.size() > cpu ? words[cpu] : row);
+    const auto where = fmt::format("cpu{}", words.size() > cpu ? words[cpu] : row++);
     counters.push_back({"softnet", where, "dropped", words[dropped]});
     counters.push_back({"softnet", where, "time_squeeze", words[time_squeeze]});
+  }
+  return counters;
+}
+
+HostCounters parse_netstat(std::string_view text) {
+  static constexpr std::string_view wanted[] = {"ListenOverflows", "ListenDrops", "TCPReqQFullDrop"};
+  HostCounters counters;
+  const auto lines = lines_of(text);
+  for (std::size_t i = 0; i + 1 < lines.size(); i += 2) {
+    const auto names = words_of(lines[i]);
+    const auto values = words_of(lines[i + 1]);
+    for (std::size_t j = 1; j < std::min(names.size(), values.size()); ++j) {
+      std::uint64_t value = 0;
+      std::from_chars(values[j].data(), values[j].data() + values[j].size(), value);
+      if (std::ranges::find(wanted, names[j]) != std::end(wanted))
+        counters.push_back({"tcp", "listen queues", std::string(names[j]), value});
+    }
   }
   return counters;
 }
@@ -166,6 +201,7 @@ HostCounters parse_link(const nlmsghdr& message) {
 
 HostCounters read_host_counters() {
   auto counters = parse_softnet(read_text("/proc/net/softnet_stat"));
+  append(counters, parse_netstat(read_text("/proc/net/netstat")));
   const auto rtnetlink = kernel::open_rtnetlink();
   if (!rtnetlink) return counters;
   const auto names = read_links(rtnetlink->get(), counters);

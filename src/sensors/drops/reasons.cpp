@@ -19,7 +19,6 @@ struct Known {
 constexpr Known known_reasons[] = {
     {"SKB_NOT_DROPPED_YET", SONDE_REASON_NORMAL},
     {"SKB_CONSUMED", SONDE_REASON_NORMAL},
-    {"TCP_RESET", SONDE_REASON_NORMAL},  // a valid RST that has done its work: tcp_reset()
     {"NO_SOCKET", SONDE_REASON_RECEIVED, TupleTrust::none},
     {"UDP_CSUM", SONDE_REASON_RECEIVED, TupleTrust::connected_only},
     {"TCP_CSUM", SONDE_REASON_RECEIVED, TupleTrust::connected_only},

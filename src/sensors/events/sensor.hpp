@@ -62,7 +62,7 @@ class SensorSource final : public pipeline::EventSource<Event> {
     const auto records =
         ring_.read(pipeline::EventBatch<Event>::capacity, stopped_ ? std::chrono::milliseconds{0} : timeout);
     drained_ = stopped_ && records.empty();
-    if (!records.empty()) sensor_.owners->refresh();
+    sensor_.owners->refresh();  // also when nothing came: the ring of process events must not fill up
     for (const auto& record : records) take(record, batch);
     return {};
   }

@@ -108,7 +108,8 @@ static __always_inline void record_user(struct sonde_owner *owner, struct task_s
 	if (!owner || is_same(&owner->user, task, evidence) || !begin_write(owner))
 		return;
 	write_task(&owner->user, task, evidence);
-	owner->inherited = 0;
+	if (owner->inherited == SONDE_INHERITED_ALL)
+		owner->inherited = SONDE_INHERITED_OPENER;
 	end_write(owner);
 }
 
@@ -119,11 +120,12 @@ static __always_inline void record_accept(struct sonde_owner *owner, struct task
 		return;
 	write_task(&owner->opener, task, SONDE_OWNER_ACCEPTED);
 	__builtin_memset(&owner->user, 0, sizeof(owner->user));
-	owner->inherited = 0;
+	owner->inherited = SONDE_INHERITED_NOTHING;
 	end_write(owner);
 }
 
-/* Cookies are given out on demand, and kprobes cannot demand one: those that can do it for every socket that they see. */
+/* Cookies are given out on demand, and kprobes cannot demand one: those that can do it for every socket that they see.
+ */
 static __always_inline __u64 demand_cookie(void *socket)
 {
 	return sonde_owner_store == SONDE_STORE_COOKIE ? bpf_get_socket_cookie(socket) : 0;
@@ -186,15 +188,15 @@ int BPF_PROG(sonde_state, struct sock *sk, int old_state, int new_state)
 	if (!owner)
 		return 0;
 	if (established)
-		owner->inherited = 1;
-	else if (owner->inherited)
+		owner->inherited = SONDE_INHERITED_ALL;
+	else if (owner->inherited == SONDE_INHERITED_ALL)
 		record_user(owner, bpf_get_current_task_btf(), SONDE_OWNER_CLOSED);
 	return 0;
 }
 
 /*
- * Where a process sends: functions by fentry or kprobe. The socket lock is held in the TCP ones, so no two senders write
- * at once. tcp_sendpage is sendfile and splice before Linux 6.5 (its tcp_sendpage_locked is inlined there).
+ * Where a process sends: functions by fentry or kprobe. The socket lock is held in the TCP ones, so no two senders
+ * write at once. tcp_sendpage is sendfile and splice before Linux 6.5 (its tcp_sendpage_locked is inlined there).
  */
 #define FENTRY_SEND(name, function)                                                                                    \
 	SEC("fentry/" #function)                                                                                       \
@@ -290,28 +292,33 @@ CGROUP_ADDRESS(sonde_connect6, connect6)
 CGROUP_ADDRESS(sonde_sendmsg4, sendmsg4)
 CGROUP_ADDRESS(sonde_sendmsg6, sendmsg6)
 
-/* Of several holders the oldest is taken for the opener and the youngest for the user. */
+/* Of several holders the oldest is taken for the opener and the youngest for the user. Who was seen using the socket
+ * stays: that says more. */
 static __always_inline void record_holder(struct sonde_owner *owner, struct task_struct *task)
 {
 	__u64 start = task->group_leader->start_boottime;
+	struct sonde_task *opener = &owner->opener;
 
-	if (!owner->opener.start_time_ns) {
+	if (!opener->start_time_ns) {
 		record_opener(owner, task, SONDE_OWNER_HOLDS);
 		return;
 	}
-	if (!owner->inherited && owner->opener.evidence != SONDE_OWNER_HOLDS)
-		return;
-	if (owner->user.evidence > SONDE_OWNER_HOLDS && !owner->inherited)
-		return;
-	if (owner->opener.evidence == SONDE_OWNER_HOLDS && start < owner->opener.start_time_ns && begin_write(owner)) {
-		if (!owner->user.start_time_ns)
-			owner->user = owner->opener;
-		write_task(&owner->opener, task, SONDE_OWNER_HOLDS);
-		end_write(owner);
+	if (owner->inherited == SONDE_INHERITED_ALL) {
+		record_user(owner, task, SONDE_OWNER_HOLDS);
 		return;
 	}
-	if (owner->inherited || (start > owner->opener.start_time_ns && start > owner->user.start_time_ns))
+	if (opener->evidence != SONDE_OWNER_HOLDS || owner->user.evidence > SONDE_OWNER_HOLDS)
+		return;
+	if (start > opener->start_time_ns && start > owner->user.start_time_ns) {
 		record_user(owner, task, SONDE_OWNER_HOLDS);
+		return;
+	}
+	if (start >= opener->start_time_ns || !begin_write(owner))
+		return;
+	if (!owner->user.start_time_ns)
+		owner->user = *opener;
+	write_task(opener, task, SONDE_OWNER_HOLDS);
+	end_write(owner);
 }
 
 /* Sockets that are open already: every file of every process. */

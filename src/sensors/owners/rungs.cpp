@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <string_view>
 
 #include "kernel/tracing.hpp"
@@ -112,19 +113,25 @@ std::string names() {
   return all;
 }
 
+// For the notice of every start; `sonde doctor` has the whole story.
+std::string short_reason(const Rung& rung, const Error& error) {
+  return std::string(rung.name) + ": " + (error.code != 0 ? std::strerror(error.code) : error.message);
+}
+
 }  // namespace
 
 std::span<const Rung> rungs() { return ladder; }
 
 Result<Attached> attach_rung(const std::string& name, std::uint32_t map_size, bool filtered) {
-  std::string reasons;
+  std::string reasons, failed;
   for (const auto& rung : ladder) {
     if (name != "auto" && name != rung.name) continue;
     auto attached = attach(rung, map_size, filtered);
     if (attached) {
-      if (!reasons.empty()) attached->notice += ", because " + reasons;
+      if (!failed.empty()) attached->notice += " (not by " + failed + ")";
       return attached;
     }
+    failed += (failed.empty() ? "" : ", ") + short_reason(rung, attached.error());
     reasons += (reasons.empty() ? "" : "; ") + std::string(rung.name) + ": " + attached.error().text();
   }
   if (reasons.empty()) return fail(ErrorKind::usage, "--hook '" + name + "': expected one of " + names());

@@ -2,9 +2,9 @@
 /*
  * The owner of a packet's socket, into the scratch memory. Part of packets.bpf.c where it is built with owners.
  *
- * A sent packet brings its socket along. A received one has none yet: it is looked up as the kernel is about to do it, by
- * the addresses and ports that the parser found. A packet that goes to no socket here may still have the one that sent
- * it, when it came from another network namespace of this host.
+ * A sent packet brings its socket along. A received one has none yet: it is looked up as the kernel is about to do it,
+ * by the addresses and ports that the parser found. A packet that goes to no socket here may still have the one that
+ * sent it, when it came from another network namespace of this host.
  */
 #ifndef SONDE_PACKET_OWNER_H
 #define SONDE_PACKET_OWNER_H
@@ -69,7 +69,8 @@ static __always_inline void read_listener_owner(struct scratch *scratch, struct 
 	if (!listener)
 		return;
 	read_socket_owner(scratch, listener);
-	scratch->owner.inherited = scratch->owner.method != SONDE_METHOD_NONE;
+	if (scratch->owner.method != SONDE_METHOD_NONE)
+		scratch->owner.inherited = SONDE_INHERITED_ALL;
 }
 
 /* Of a full socket, a request or what is left of a closed connection; no owner of any other. */

@@ -61,6 +61,12 @@ bool tell_exec(enrich::ProcessTable& table, std::span<const std::uint8_t> bytes)
 
 }  // namespace
 
+std::optional<enrich::ProcessKey> executed_in(std::span<const std::uint8_t> bytes) {
+  sonde_process_event event;
+  if (!read(bytes, event) || event.change != SONDE_PROCESS_EXECUTED) return std::nullopt;
+  return enrich::ProcessKey{event.start_time_ns, event.pid};
+}
+
 bool tell(enrich::ProcessTable& table, std::span<const std::uint8_t> bytes) {
   sonde_process_event event;
   if (!read(bytes, event) || event.header.type != SONDE_EVENT_PROCESS) return false;

@@ -2,6 +2,7 @@
 // Records of the processes programs as what a ProcessTable is told.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "enrich/process/process_table.hpp"
@@ -10,5 +11,8 @@ namespace sonde::processes {
 
 /// Tells the table what a record says. False: the bytes are no record.
 bool tell(enrich::ProcessTable& table, std::span<const std::uint8_t> record);
+
+/// The process that the record says has executed a program; nothing: the record says something else.
+[[nodiscard]] std::optional<enrich::ProcessKey> executed_in(std::span<const std::uint8_t> record);
 
 }  // namespace sonde::processes

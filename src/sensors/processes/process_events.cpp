@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sensors/processes/process_events.hpp"
 
+#include <fcntl.h>
+
 #include <chrono>
 #include <limits>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "base/fd.hpp"
 #include "kernel/attach.hpp"
 #include "kernel/object.hpp"
 #include "kernel/ring.hpp"
@@ -68,9 +71,18 @@ Result<kernel::Ring> make_ring(const kernel::Object& object) {
 struct ProcessEvents::State {
   kernel::Object object;
   kernel::Ring ring;
-  std::vector<kernel::Link> links;
+  Fd verdicts;
+  std::vector<kernel::Link> links = {};
   std::uint64_t lost_before = 0;
   Clock::time_point looked_at = Clock::now();
+
+  // A verdict about the program that was replaced may have been put down after the kernel removed those it saw.
+  void forget_verdict(std::span<const std::uint8_t> record) const {
+    const auto process = executed_in(record);
+    if (!process || !verdicts) return;
+    const sonde_process_key key{process->start_time_ns, process->pid, 0};
+    static_cast<void>(kernel::map_delete(verdicts.get(), &key));  // mostly it is not there any more
+  }
 
   // Executions and exits that nobody told are in /proc.
   void make_up_for_loss(enrich::ProcessTable& table, std::uint64_t lost) {
@@ -88,7 +100,8 @@ Result<std::unique_ptr<ProcessEvents>> ProcessEvents::start(int verdicts_map_fd)
   if (!object) return std::unexpected(object.error());
   auto ring = make_ring(*object);
   if (!ring) return std::unexpected(ring.error());
-  std::unique_ptr<State> state(new State{std::move(*object), std::move(*ring), {}});
+  Fd verdicts(verdicts_map_fd < 0 ? -1 : ::fcntl(verdicts_map_fd, F_DUPFD_CLOEXEC, 0));
+  std::unique_ptr<State> state(new State{std::move(*object), std::move(*ring), std::move(verdicts)});
   for (const char* program : programs) {
     auto link = kernel::attach_tracing(state->object, program);
     if (!link) return std::unexpected(link.error());
@@ -101,7 +114,10 @@ void ProcessEvents::drain(enrich::ProcessTable& table) {
   std::span<const std::span<const std::uint8_t>> records;
   do {
     records = state_->ring.read(records_a_read, std::chrono::milliseconds{0});
-    for (const auto& record : records) tell(table, record);
+    for (const auto& record : records) {
+      tell(table, record);
+      state_->forget_verdict(record);
+    }
   } while (records.size() == records_a_read);
   const auto now = Clock::now();
   if (now - state_->looked_at < rescan_interval) return;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sensors/retransmissions/classify.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -63,20 +64,15 @@ RetransmissionKind classify(const sonde_retransmission_event& event) {
 }
 
 std::uint32_t jiffies_per_second(std::uint64_t jiffies, std::uint64_t monotonic_ns) {
-  constexpr std::array<std::uint32_t, 9> possible = {100, 250, 300, 1000, 24, 48, 128, 256, 1024};
-  constexpr double early_seconds = 300;
+  constexpr std::array<std::uint32_t, 4> possible = {100, 250, 300, 1000};  // kernel/Kconfig.hz
+  constexpr double wrap_seconds = 300;
+  constexpr double unclear_seconds = 10;
   constexpr double wrap = 4294967296.0;  // 2^32
-  const double seconds = static_cast<double>(monotonic_ns) / 1e9;
-  std::uint32_t best = possible[0];
-  double least = INFINITY;
-  for (const auto rate : possible) {
-    const double expected = wrap + (seconds - early_seconds) * rate;
-    const double off = std::abs(expected - static_cast<double>(jiffies)) / rate;
-    if (off >= least) continue;
-    least = off;
-    best = rate;
-  }
-  return best;
+  const double seconds = static_cast<double>(monotonic_ns) / 1e9 - wrap_seconds;
+  if (std::abs(seconds) < unclear_seconds) return 0;
+  return *std::ranges::min_element(possible, {}, [&](std::uint32_t rate) {
+    return std::abs(wrap + seconds * rate - static_cast<double>(jiffies)) / rate;
+  });
 }
 
 }  // namespace sonde::retransmissions

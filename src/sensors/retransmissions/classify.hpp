@@ -13,7 +13,8 @@ namespace sonde::retransmissions {
 [[nodiscard]] RetransmissionKind classify(const sonde_retransmission_event& event);
 
 /// How long a jiffy is on this kernel (CONFIG_HZ), by the count of them at a CLOCK_MONOTONIC time. The count starts
-/// five minutes before it exceeds 32 bits (INITIAL_JIFFIES), so a second of another length would be off by thousands.
+/// five minutes before it exceeds 32 bits (INITIAL_JIFFIES), so another length would be off by thousands. 0: it cannot
+/// be told, as around that moment all lengths give the same count.
 [[nodiscard]] std::uint32_t jiffies_per_second(std::uint64_t jiffies, std::uint64_t monotonic_ns);
 
 }  // namespace sonde::retransmissions

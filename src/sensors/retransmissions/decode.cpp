@@ -61,7 +61,7 @@ std::int32_t error_number(std::int32_t sent) { return sent > 0 ? -1 : -sent; }
 
 std::uint32_t rto_ms(const sonde_retransmission_event& event) {
   const auto rate = jiffies_per_second(event.jiffies, event.header.ts_ns);
-  return static_cast<std::uint32_t>(std::uint64_t{event.rto_jiffies} * 1000 / rate);
+  return rate == 0 ? 0 : static_cast<std::uint32_t>(std::uint64_t{event.rto_jiffies} * 1000 / rate);
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 
 enum {
 	SONDE_DROP_FLOWS = 1024, // packet tuples that are remembered; the least recently used go first
-	SONDE_DROP_SLOTS = 32,   // ranges of sequence numbers of each
+	SONDE_DROP_SLOTS = 64,   // ranges of sequence numbers of each
 };
 
 // As on the wire, so of one direction.
@@ -21,6 +21,7 @@ struct sonde_drop_flow {
 // Sequence numbers [sequence, end_sequence) that were lost and not sent again yet; equal: none.
 struct sonde_drop_slot {
 	struct sonde_local_drop drop;
+	__u64 again_ns; // CLOCK_MONOTONIC when a part was lost once more, 0: never
 	__u32 sequence;
 	__u32 end_sequence;
 	__u32 sender_namespace; // of the sending socket, inode number; 0: the packet had left it
@@ -28,7 +29,7 @@ struct sonde_drop_slot {
 };
 
 struct sonde_drop_slots {
-	__u32 next; // counts up; modulo SONDE_DROP_SLOTS the slot to be written
+	__u32 next; // counts up; modulo SONDE_DROP_SLOTS the slot that goes when all are taken
 	__u32 reserved;
 	struct sonde_drop_slot slots[SONDE_DROP_SLOTS];
 };

@@ -71,6 +71,51 @@ static __always_inline void sonde_forget_drop(void)
 		sonde_count(counters->uncounted);
 }
 
+static __always_inline int sonde_is_empty(const struct sonde_drop_slot *slot)
+{
+	return slot->sequence == slot->end_sequence;
+}
+
+static __always_inline int sonde_holds(const struct sonde_drop_slot *slot, const struct sonde_drop_slot *found)
+{
+	return !sonde_is_empty(slot) && slot->sender_namespace == found->sender_namespace &&
+	       !sonde_before(found->sequence, slot->sequence) &&
+	       !sonde_before(slot->end_sequence, found->end_sequence) &&
+	       found->drop.time_ns - slot->drop.time_ns < SONDE_DROP_MEMORY_NS;
+}
+
+struct sonde_slot_search {
+	struct sonde_drop_slots *slots;
+	const struct sonde_drop_slot *found;
+	__u32 chosen;
+};
+
+/* For bpf_loop(), whose body the verifier looks at once: unrolled or not, a loop with this many branches is too much. */
+static long sonde_try_slot(__u32 index, void *context)
+{
+	struct sonde_slot_search *search = context;
+	struct sonde_drop_slot *slot = &search->slots->slots[index & (SONDE_DROP_SLOTS - 1)];
+
+	if (sonde_holds(slot, search->found) || sonde_same_burst(slot, search->found)) {
+		search->chosen = index;
+		return 1;
+	}
+	if (sonde_is_empty(slot))
+		search->chosen = index;
+	return 0;
+}
+
+/* The slot that tells of this loss already, or ends where it begins, or is empty, or is the next in turn. */
+static __always_inline __u32 sonde_choose_slot(struct sonde_drop_slots *slots, const struct sonde_drop_slot *found)
+{
+	struct sonde_slot_search search = {.slots = slots, .found = found, .chosen = SONDE_DROP_SLOTS};
+
+	bpf_loop(SONDE_DROP_SLOTS, sonde_try_slot, &search, 0);
+	if (search.chosen < SONDE_DROP_SLOTS)
+		return search.chosen;
+	return __sync_fetch_and_add(&slots->next, 1) & (SONDE_DROP_SLOTS - 1);
+}
+
 /* The packets of one flow seldom get lost on two CPUs at once; if they do, a slot may be torn, which costs the name of
  * one local drop. */
 static __always_inline void sonde_remember_drop(const struct sonde_drop_flow *flow, const struct sonde_drop_slot *found)
@@ -80,13 +125,16 @@ static __always_inline void sonde_remember_drop(const struct sonde_drop_flow *fl
 
 	if (!slots)
 		return;
-	slot = &slots->slots[(slots->next - 1) & (SONDE_DROP_SLOTS - 1)];
+	slot = &slots->slots[sonde_choose_slot(slots, found) & (SONDE_DROP_SLOTS - 1)];
+	if (sonde_holds(slot, found)) {
+		slot->again_ns = found->drop.time_ns;
+		return;
+	}
 	if (sonde_same_burst(slot, found)) {
 		slot->end_sequence = found->end_sequence;
 		return;
 	}
-	slot = &slots->slots[__sync_fetch_and_add(&slots->next, 1) & (SONDE_DROP_SLOTS - 1)];
-	if (slot->sequence != slot->end_sequence && found->drop.time_ns - slot->drop.time_ns < SONDE_DROP_MEMORY_NS)
+	if (!sonde_is_empty(slot) && found->drop.time_ns - slot->drop.time_ns < SONDE_DROP_MEMORY_NS)
 		sonde_forget_drop();
 	*slot = *found;
 }
@@ -106,15 +154,17 @@ static __always_inline void sonde_trim_slot(struct sonde_drop_slot *slot, __u32 
 }
 
 struct sonde_lost_range {
+	__u32 acknowledged; /* what lies before has arrived */
 	__u32 sequence;
 	__u32 end_sequence;
 	__u32 network_namespace; /* of the sender */
+	__u32 failed;		 /* the retransmission was not sent */
 	__u64 before_ns;	 /* a later loss is one of the retransmission itself */
 };
 
 static __always_inline int sonde_is_loss_of(const struct sonde_drop_slot *slot, const struct sonde_lost_range *range)
 {
-	if (slot->sequence == slot->end_sequence)
+	if (sonde_is_empty(slot))
 		return 0;
 	if (!sonde_before(slot->sequence, range->end_sequence) || !sonde_before(range->sequence, slot->end_sequence))
 		return 0;
@@ -123,25 +173,48 @@ static __always_inline int sonde_is_loss_of(const struct sonde_drop_slot *slot, 
 	return slot->drop.time_ns < range->before_ns && range->before_ns - slot->drop.time_ns < SONDE_DROP_MEMORY_NS;
 }
 
-/* The newest loss of a part of the range into *out, which stays untouched when there is none. */
+/* What is lost again while it is being sent again stays lost. */
+static __always_inline void sonde_settle_slot(struct sonde_drop_slot *slot, const struct sonde_lost_range *range)
+{
+	if (range->failed || slot->again_ns >= range->before_ns)
+		return;
+	if (slot->again_ns)
+		slot->drop.time_ns = slot->again_ns;
+	sonde_trim_slot(slot, range->sequence, range->end_sequence);
+}
+
+struct sonde_drop_search {
+	struct sonde_drop_slots *slots;
+	const struct sonde_lost_range *range;
+	struct sonde_local_drop newest;
+};
+
+static long sonde_match_slot(__u32 index, void *context)
+{
+	struct sonde_drop_search *search = context;
+	struct sonde_drop_slot *slot = &search->slots->slots[index & (SONDE_DROP_SLOTS - 1)];
+
+	if (!sonde_before(search->range->acknowledged, slot->end_sequence))
+		slot->sequence = slot->end_sequence;
+	if (!sonde_is_loss_of(slot, search->range))
+		return 0;
+	if (slot->drop.time_ns > search->newest.time_ns)
+		search->newest = slot->drop;
+	sonde_settle_slot(slot, search->range);
+	return 0;
+}
+
+/* The newest loss of a part of the range; zero when there is none. */
 static __always_inline void sonde_find_drop(struct sonde_local_drop *out, const struct sonde_drop_flow *flow,
 					    const struct sonde_lost_range *range)
 {
-	struct sonde_drop_slots *slots = bpf_map_lookup_elem(&sonde_drop_history, flow);
-	struct sonde_drop_slot *slot;
-	__u32 next;
+	struct sonde_drop_search search = {.range = range};
 
-	if (!slots)
+	search.slots = bpf_map_lookup_elem(&sonde_drop_history, flow);
+	if (!search.slots)
 		return;
-	next = slots->next;
-	for (__u32 i = 1; i <= SONDE_DROP_SLOTS; i++) {
-		slot = &slots->slots[(next - i) & (SONDE_DROP_SLOTS - 1)];
-		if (!sonde_is_loss_of(slot, range))
-			continue;
-		*out = slot->drop;
-		sonde_trim_slot(slot, range->sequence, range->end_sequence);
-		return;
-	}
+	bpf_loop(SONDE_DROP_SLOTS, sonde_match_slot, &search, 0);
+	*out = search.newest;
 }
 
 #endif

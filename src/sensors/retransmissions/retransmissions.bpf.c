@@ -187,12 +187,15 @@ static __always_inline int counted_before_error(const struct segment *segment, i
 	return error != -EBUSY && error != -EAGAIN && error != -ENOMEM && error != -EINVAL && error != -EHOSTUNREACH;
 }
 
-static __always_inline void find_local_drop(record_t *record, const struct segment *segment, __u64 before_ns)
+static __always_inline void find_local_drop(record_t *record, const struct segment *segment, __u32 acknowledged,
+					    __u64 before_ns)
 {
 	struct sonde_lost_range range = {
+		.acknowledged = acknowledged,
 		.sequence = segment->sequence,
 		.end_sequence = segment->end_sequence,
 		.network_namespace = record->socket.network_namespace,
+		.failed = record->error != 0,
 		.before_ns = before_ns,
 	};
 	struct sonde_drop_flow flow = {
@@ -219,7 +222,7 @@ static __always_inline void emit_segment(struct sock *sk, struct tcp_sock *tp, s
 	record->tcp_flags = segment->tcp_flags;
 	record->scoreboard = segment->scoreboard;
 	record->error = error;
-	find_local_drop(record, segment, tp->tcp_clock_cache);
+	find_local_drop(record, segment, tp->snd_una, tp->tcp_clock_cache);
 	end_record(record);
 }
 
@@ -286,7 +289,7 @@ int BPF_PROG(sonde_retransmit_synack, struct sock *sk, struct request_sock *req)
 	record->segments = segment.count;
 	record->tcp_flags = segment.tcp_flags;
 	record->socket_total = req->num_retrans + 1;
-	find_local_drop(record, &segment, bpf_ktime_get_ns());
+	find_local_drop(record, &segment, segment.sequence, bpf_ktime_get_ns());
 	end_record(record);
 	return 0;
 }

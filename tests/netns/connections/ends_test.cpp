@@ -34,6 +34,11 @@ void reset(Fd& socket) {
   socket.reset();
 }
 
+void reset_after_request(Fd& socket) {
+  (void)read_bytes(socket, 100);
+  reset(socket);
+}
+
 void leave_unread(Fd& socket) {
   char byte = 0;
   (void)::recv(socket.get(), &byte, 1, MSG_PEEK);
@@ -82,7 +87,7 @@ constexpr Ending endings[] = {
     {"ServerFin", wait_for_end, send_little, ConnectionEnd::remote_fin, ConnectionEnd::local_fin},
     {"HalfClose", half_close_and_wait, wait_for_end, ConnectionEnd::local_fin, ConnectionEnd::remote_fin},
     {"ClientReset", reset, wait_for_end, ConnectionEnd::local_reset, ConnectionEnd::remote_reset},
-    {"ServerReset", wait_for_end, reset, ConnectionEnd::remote_reset, ConnectionEnd::local_reset},
+    {"ServerReset", send_and_wait, reset_after_request, ConnectionEnd::remote_reset, ConnectionEnd::local_reset},
     {"ClientLeavesDataUnread", leave_unread, send_and_wait, ConnectionEnd::local_reset, ConnectionEnd::remote_reset},
     {"ServerResetsAfterFin", half_close_and_wait, reset_after_the_others_fin, ConnectionEnd::remote_reset,
      ConnectionEnd::local_reset},
@@ -107,58 +112,65 @@ class Scripted : public testing::Test {
   Watch watch_{{&pair_.left, &pair_.right}};
 };
 
-// A server that sends a byte 300 ms after the client is gone, and one that the client closes under.
-void send_late(Fd& socket) {
-  (void)read_bytes(socket, 1);
-  std::this_thread::sleep_for(std::chrono::milliseconds{300});
-  send_bytes(socket, 10);
-  (void)read_to_end(socket);
-}
-void send_one(Fd& socket) { send_bytes(socket, 1); }
+// Data for a socket whose process has gone: the kernel answers it by RST. `dropped_at_server` or `dropped_at_client`
+// keeps the client from seeing its FIN acknowledged before the data comes.
+class DataAfterClose : public Scripted {
+ protected:
+  void run(const std::string& dropped_at_server, const std::string& dropped_at_client) {
+    const Gate close;
+    const Gate send;
+    Peer serving(pair_.right, server("10.9.0.2", port, [&](Fd& socket) {
+                   (void)read_bytes(socket, 1);
+                   send.wait();
+                   send_bytes(socket, 10);
+                   (void)read_to_end(socket);
+                 }));
+    serving.wait_until_ready();
+    Peer asking(pair_.left, [&](int ready) {
+      auto socket = connect_to("10.9.0.2", port);
+      send_bytes(socket, 1);
+      wait_until_acknowledged(socket);
+      if (::write(ready, "r", 1) != 1) return 1;
+      close.wait();
+      return 0;
+    });
+    asking.wait_until_ready();
+    if (!dropped_at_server.empty()) drop_arriving(pair_.right, dropped_at_server);
+    if (!dropped_at_client.empty()) drop_arriving(pair_.left, dropped_at_client);
+    close.open();
+    EXPECT_EQ(asking.wait(), 0);
+    send.open();
+    const auto closed = closed_at_client();
+    ASSERT_TRUE(closed);
+    EXPECT_EQ(closed->end, ConnectionEnd::local_reset);
+    EXPECT_EQ(closed->owner.owner.pid, asking.pid());
+  }
+};
 
-// The FIN does not arrive, so the client is in FIN_WAIT1 when the data comes: tcp_reset() without a RST.
-TEST_F(Scripted, DataForASocketInFinWait1) {
-  drop_arriving(pair_.right, "tcp flags & fin == fin");
-  Peer serving(pair_.right, server("10.9.0.2", port, send_late));
-  serving.wait_until_ready();
-  Peer asking(pair_.left, client("10.9.0.2", port, send_one));
-  const auto closed = closed_at_client();
-  ASSERT_TRUE(closed);
-  EXPECT_EQ(closed->end, ConnectionEnd::local_reset);
-}
+// tcp_reset() without a RST that was received.
+TEST_F(DataAfterClose, WhileOurFinIsNotAcknowledged) { run("tcp flags & fin == fin", ""); }
 
-// The FIN's acknowledgment comes with the data: every other one is dropped on its way.
-TEST_F(Scripted, DataWithTheAcknowledgmentOfOurFin) {
-  Peer serving(pair_.right, server("10.9.0.2", port, send_late));
-  serving.wait_until_ready();
-  Peer asking(pair_.left, [](int) {
-    auto socket = connect_to("10.9.0.2", port);
-    send_bytes(socket, 1);
-    std::this_thread::sleep_for(std::chrono::milliseconds{100});  // its acknowledgment arrives
-    return 0;
-  });
-  std::this_thread::sleep_for(std::chrono::milliseconds{50});
-  drop_arriving(pair_.left, "ip length 52 tcp flags == ack");
-  const auto closed = closed_at_client();
-  ASSERT_TRUE(closed);
-  EXPECT_EQ(closed->end, ConnectionEnd::local_reset);
-}
+// The FIN's acknowledgment comes with the data: every one without data is dropped on its way.
+TEST_F(DataAfterClose, WithTheAcknowledgmentOfOurFin) { run("", "ip length 52 tcp flags == ack"); }
 
 TEST_F(Scripted, ThePeerVanishes) {
   pair_.left.run("sysctl -qw net.ipv4.tcp_retries2=2");
+  const Gate send;
   Peer serving(pair_.right, server("10.9.0.2", port, wait_for_end));
   serving.wait_until_ready();
-  Peer asking(pair_.left, [](int ready) {
+  Peer asking(pair_.left, [&](int ready) {
     auto socket = connect_to("10.9.0.2", port);
     send_bytes(socket, 5);
+    wait_until_acknowledged(socket);
     if (::write(ready, "r", 1) != 1) return 1;
-    std::this_thread::sleep_for(std::chrono::milliseconds{500});
+    send.wait();
     send_bytes(socket, 5);
     (void)read_to_end(socket);
     return 0;
   });
   asking.wait_until_ready();
   drop_arriving(pair_.right, "meta l4proto tcp");
+  send.open();
   const auto closed = closed_at_client();
   ASSERT_TRUE(closed);
   EXPECT_EQ(closed->end, ConnectionEnd::timeout);
@@ -230,22 +242,18 @@ TEST(OlderThanSonde, ClosesUnderIt) {
                  (void)read_to_end(socket);
                }));
   serving.wait_until_ready();
-  std::array<int, 2> ends{};
-  ASSERT_EQ(::pipe(ends.data()), 0);
-  Peer asking(pair.left, [&ends](int ready) {
-    ::close(ends[1]);
+  const Gate close;
+  Peer asking(pair.left, [&](int ready) {
     auto socket = connect_to("10.9.0.2", port);
     send_bytes(socket, 100);
     (void)read_bytes(socket, 50);
     if (::write(ready, "r", 1) != 1) return 1;
-    char byte = 0;
-    (void)::read(ends[0], &byte, 1);
+    close.wait();
     return 0;
   });
   asking.wait_until_ready();
   Watch watch({&pair.left, &pair.right});
-  ::close(ends[0]);
-  ::close(ends[1]);
+  close.open();
   const auto left = watch.find(ConnectionEvent::closed, pair.left);
   const auto right = watch.find(ConnectionEvent::closed, pair.right);
   ASSERT_TRUE(left && right) << describe(watch.events());

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "harness/traffic.hpp"
@@ -18,7 +19,7 @@ constexpr std::uint16_t port = 7002;
 class Failures : public testing::Test {
  protected:
   Failures() {
-    pair_.left.run("sysctl -qw net.ipv4.tcp_syn_retries=1; sysctl -qw net.ipv4.tcp_syn_linear_timeouts=0 || true");
+    pair_.left.run("sysctl -qw net.ipv4.tcp_syn_retries=1; sysctl -qew net.ipv4.tcp_syn_linear_timeouts=0");
   }
 
   // What a process that connects to the address is told, and the event.
@@ -124,6 +125,51 @@ TEST_F(Failures, GivenUpByTheProcess) {
   ASSERT_TRUE(failed);
   EXPECT_EQ(failed->end, ConnectionEnd::aborted);
   EXPECT_EQ(failed->owner.owner.pid, asking.pid());
+}
+
+// No SYN, no state: only the result of connect() tells.
+class NoRoute : public Failures, public testing::WithParamInterface<const char*> {};
+
+TEST_P(NoRoute, IsSeenWhereFunctionsCanBeTraced) {
+  const bool traced = !watch_.has_notice("before a SYN");
+  const std::string address = GetParam();
+  if (!traced) {
+    Peer asking(pair_.left, [&](int) { return connect_to(address, port) ? 0 : errno; });
+    EXPECT_EQ(asking.wait(), ENETUNREACH);
+    EXPECT_TRUE(watch_.finish().empty()) << describe(watch_.events());
+    return;
+  }
+  Peer asking(pair_.left, [&](int) { return connect_to(address, port) ? 0 : errno; });
+  EXPECT_EQ(asking.wait(), ENETUNREACH);
+  const auto failed = watch_.find(ConnectionEvent::failed, pair_.left);
+  ASSERT_TRUE(failed);
+  EXPECT_EQ(watch_.finish().size(), 1U) << describe(watch_.events());
+  EXPECT_EQ(failed->end, ConnectionEnd::unreachable);
+  EXPECT_EQ(failed->error, ENETUNREACH);
+  EXPECT_EQ(failed->owner.owner.pid, asking.pid());
+  EXPECT_EQ(failed->socket.remote.port, port);
+  const auto plain = address.starts_with("::ffff:") ? address.substr(7) : address;
+  EXPECT_EQ(failed->socket.remote.address_text(), plain);
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, NoRoute, testing::Values("192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1"));
+
+// A port that no socket can have: SYN_SENT was reached, so this is told once and on every kernel.
+TEST_F(Failures, NoPortIsFree) {
+  pair_.left.run("sysctl -qw net.ipv4.ip_local_port_range='50000 50000'");
+  Peer serving(pair_.right, server("10.9.0.2", port, [](Fd& socket) { (void)read_to_end(socket); }));
+  serving.wait_until_ready();
+  Peer asking(pair_.left, [](int) {
+    const auto first = connect_to("10.9.0.2", port);
+    const auto second = connect_to("10.9.0.2", port);
+    return first && !second ? errno : 0;
+  });
+  EXPECT_EQ(asking.wait(), EADDRNOTAVAIL);
+  const auto failed = watch_.find(ConnectionEvent::failed, pair_.left);
+  ASSERT_TRUE(failed);
+  EXPECT_EQ(failed->end, ConnectionEnd::aborted);
+  const auto all = watch_.finish();
+  EXPECT_EQ(std::ranges::count(all, ConnectionEvent::failed, &Connection::event), 1) << describe(all);
 }
 
 // The second attempt of a socket has nothing of the first one.

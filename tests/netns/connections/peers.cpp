@@ -2,9 +2,11 @@
 #include "peers.hpp"
 
 #include <arpa/inet.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -91,6 +93,20 @@ int Peer::wait() {
   return -1;
 }
 
+Gate::Gate() {
+  std::array<int, 2> ends{};
+  if (::pipe(ends.data()) != 0) throw std::runtime_error("pipe");
+  read_ = Fd(ends[0]);
+  write_ = Fd(ends[1]);
+}
+
+void Gate::wait() const {
+  char byte = 0;
+  if (::read(read_.get(), &byte, 1) != 1) ::_exit(126);
+}
+
+void Gate::open() const { tell(write_.get()); }
+
 Fd tcp_socket(int family, int flags) { return Fd(::socket(family, SOCK_STREAM | flags, 0)); }
 
 Fd listen_on(const std::string& address, std::uint16_t port, int backlog) {
@@ -140,6 +156,12 @@ std::size_t read_bytes(const Fd& socket, std::size_t count) {
 }
 
 std::size_t read_to_end(const Fd& socket) { return read_bytes(socket, static_cast<std::size_t>(-1)); }
+
+void wait_until_acknowledged(const Fd& socket) {
+  int unacknowledged = 1;
+  while (::ioctl(socket.get(), SIOCOUTQ, &unacknowledged) == 0 && unacknowledged != 0)
+    std::this_thread::sleep_for(std::chrono::milliseconds{1});
+}
 
 void reset_on_close(const Fd& socket) {
   const linger at_once{1, 0};

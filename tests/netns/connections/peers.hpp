@@ -34,6 +34,18 @@ class Peer {
   Fd ready_;
 };
 
+/// What a peer waits at until the test lets it on. Made before the peer.
+class Gate {
+ public:
+  Gate();
+  void wait() const;
+  void open() const;
+
+ private:
+  Fd read_;
+  Fd write_;
+};
+
 /// A listening socket on an address ("10.9.0.2", "::"), an IPv6 one also for IPv4.
 Fd listen_on(const std::string& address, std::uint16_t port, int backlog = 1024);
 Fd accept_from(const Fd& listener);
@@ -48,6 +60,8 @@ void send_bytes(const Fd& socket, std::size_t count);
 std::size_t read_bytes(const Fd& socket, std::size_t count);
 /// To the end of the stream or an error.
 std::size_t read_to_end(const Fd& socket);
+/// Until the peer's kernel has acknowledged everything.
+void wait_until_acknowledged(const Fd& socket);
 /// close() sends RST from now on.
 void reset_on_close(const Fd& socket);
 

@@ -54,6 +54,11 @@ std::vector<Connection> Watch::events() {
   return events_;
 }
 
+bool Watch::has_notice(const std::string& words) const {
+  return std::ranges::any_of(source_->notices(),
+                             [&](const std::string& notice) { return notice.find(words) != std::string::npos; });
+}
+
 bool Watch::wait_for_count(std::size_t count, std::chrono::milliseconds patience) {
   const auto end = std::chrono::steady_clock::now() + patience;
   while (std::chrono::steady_clock::now() < end) {

@@ -43,6 +43,8 @@ class Watch {
   bool wait_for_count(std::size_t count, std::chrono::milliseconds patience = std::chrono::seconds{10});
   /// Ends it and gives all events; after that loss() is final.
   std::vector<Connection> finish();
+  /// Does one of the sensor's notices have these words?
+  [[nodiscard]] bool has_notice(const std::string& words) const;
   [[nodiscard]] std::vector<LossStage> loss() const { return source_->loss(); }
 
  private:

@@ -92,7 +92,8 @@ std::uint64_t protocol_counter(const NetworkNamespace& where, const std::string&
     for (std::size_t j = 1; j < names.size(); ++j)
       if (names[j] == field) return std::stoull(values[j]);
   }
-  const auto six = where.run("awk '$1 == \"" + name.substr(0, space) + field + "\" { print $2 }' /proc/thread-self/net/snmp6");
+  const auto six =
+      where.run("awk '$1 == \"" + name.substr(0, space) + field + "\" { print $2 }' /proc/thread-self/net/snmp6");
   return six.empty() ? 0 : std::stoull(six);
 }
 

@@ -177,11 +177,11 @@ TEST_P(AcceptTracking, NamesWhoAcceptsNotWhoListens) {
 TEST_P(SilentTracking, NamesWhoClosesAnAcceptedSocketThatNeverSent) {
   START();
   auto tcp = connect_loopback(AF_INET);
-  EXPECT_EQ(record(tcp.accepted).inherited, 1U);
+  EXPECT_EQ(record(tcp.accepted).inherited, SONDE_INHERITED_ALL);
   EXPECT_EQ(record(tcp.accepted).opener.pid, own_pid());
   const auto child = in_child([&] { ::shutdown(tcp.accepted.get(), SHUT_WR); });
   const auto owner = record(tcp.accepted);
-  EXPECT_EQ(owner.inherited, 0U);
+  EXPECT_EQ(owner.inherited, SONDE_INHERITED_OPENER);
   EXPECT_EQ(owner.user.pid, static_cast<std::uint32_t>(child));
   EXPECT_EQ(owner.user.evidence, SONDE_OWNER_CLOSED);
 }
@@ -189,10 +189,10 @@ TEST_P(SilentTracking, NamesWhoClosesAnAcceptedSocketThatNeverSent) {
 TEST_P(SilentTracking, LooksForTheHolderOfAnAcceptedSocketAgain) {
   START();
   const auto tcp = connect_loopback(AF_INET);
-  ASSERT_EQ(record(tcp.accepted).inherited, 1U);
+  ASSERT_EQ(record(tcp.accepted).inherited, SONDE_INHERITED_ALL);
   ASSERT_TRUE(tracking_->seed());
   const auto owner = record(tcp.accepted);
-  EXPECT_EQ(owner.inherited, 0U);
+  EXPECT_EQ(owner.inherited, SONDE_INHERITED_OPENER);
   EXPECT_EQ(owner.user.pid, own_pid());
   EXPECT_EQ(owner.user.evidence, SONDE_OWNER_HOLDS);
 }

@@ -83,8 +83,7 @@ TEST(Processes, WhatExecTellsIsWhatProcShows) {
   Watch watch;
   Child child([] { execute({"/bin/sleep", "100"}); });
   child.go();
-  while (watch.see(child.pid())->comm != "sleep")
-    std::this_thread::sleep_for(std::chrono::milliseconds{2});
+  while (watch.see(child.pid())->comm != "sleep") std::this_thread::sleep_for(std::chrono::milliseconds{2});
   const auto told = *watch.see(child.pid());
   const auto shown = *enrich::read_process("/proc", child.pid());
   ::kill(static_cast<pid_t>(child.pid()), SIGKILL);

@@ -42,7 +42,7 @@ TEST(RetransmissionCounts, ATailThatIsLostIsProbed) {
   drop_received(pair.right, every(4, "100"));
   const TcpCounters kernel(pair.left);
   Watch watch;
-  const auto program = start_traffic(pair.left, {"send_slowly", "10.9.0.2", "5001", "30", "0.05"});
+  const auto program = start_traffic(pair.left, {"send_slowly", "10.9.0.2", "5001", "15", "0.3"});
   EXPECT_EQ(program->wait(60s), 0) << program->errors();
   const auto events = watch.stop(pair.left);
   expect_kernel_counts(events, kernel);
@@ -78,7 +78,7 @@ TEST(RetransmissionCounts, AfterABlackoutAcknowledgmentsDriveTheRest) {
   const TcpCounters kernel(pair.left);
   Watch watch;
   const auto program = start_traffic(pair.left, {"send", "10.9.0.2", "5001", "100000000", "2"});
-  EXPECT_TRUE(program->wait_for_output_text("\n"));
+  EXPECT_TRUE(program->wait_for_output_text("\n", 60s));
   drop_received(pair.right, "meta l4proto tcp meta length > 100");
   std::this_thread::sleep_for(1500ms);
   stop_dropping(pair.right);
@@ -111,7 +111,7 @@ TEST(RetransmissionCounts, ASynThatNobodyAnswers) {
 TEST(RetransmissionCounts, ASynAckThatNobodyAnswers) {
   const Pair pair;
   const auto server = start_traffic(pair.left, {"serve", "10.9.0.1", "5001", "100"});
-  ASSERT_TRUE(server->wait_for_output_text("listening"));
+  ASSERT_TRUE(server->wait_for_output_text("listening", 60s));
   drop_received(pair.right, "tcp sport 5001");
   const TcpCounters kernel(pair.left);
   Watch watch;
@@ -136,8 +136,9 @@ TEST(RetransmissionCounts, ThePathsMtuShrinks) {
   add_veth(left, "veth0", router, "west");
   add_veth(router, "east", right, "veth1");
   left.run("ip addr add 10.9.1.1/24 dev veth0 && ip route add default via 10.9.1.2");
-  router.run("ip addr add 10.9.1.2/24 dev west && ip addr add 10.9.2.2/24 dev east && ip link set east mtu 1000 && "
-             "sysctl -qw net.ipv4.ip_forward=1");
+  router.run(
+      "ip addr add 10.9.1.2/24 dev west && ip addr add 10.9.2.2/24 dev east && ip link set east mtu 1000 && "
+      "sysctl -qw net.ipv4.ip_forward=1");
   right.run("ip addr add 10.9.2.1/24 dev veth1 && ip route add default via 10.9.2.2");
   const auto receiver = start_receiver(right, "10.9.2.1");
   const TcpCounters kernel(left);

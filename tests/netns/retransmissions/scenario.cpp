@@ -10,7 +10,7 @@ namespace sonde::test {
 
 std::unique_ptr<Process> start_receiver(const NetworkNamespace& where, const std::string& address) {
   auto receiver = start_traffic(where, {"receive", address, "5001"});
-  EXPECT_TRUE(receiver->wait_for_output_text("listening")) << receiver->errors();
+  EXPECT_TRUE(receiver->wait_for_output_text("listening", std::chrono::seconds(60))) << receiver->errors();
   return receiver;
 }
 

@@ -127,6 +127,13 @@ def fetch(address, port, connections=1):
         drain(connection)
 
 
+def take(address, port):
+    """Accepts and closes, as fast as it can."""
+    listener = listen(address, port)
+    while True:
+        listener.accept()[0].close()
+
+
 def pass_on(address, port, size):
     """Connects, gives the socket to another process, which sends."""
     here, there = socket.socketpair(socket.AF_UNIX)

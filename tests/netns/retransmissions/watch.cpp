@@ -53,15 +53,14 @@ Watch::~Watch() {
   if (thread_.joinable()) thread_.join();
 }
 
-std::vector<Retransmission> Watch::stop(const NetworkNamespace& where) {
+std::vector<Retransmission> Watch::stop(const std::set<std::uint32_t>& namespaces) {
   stop_ = true;
   thread_.join();
   EXPECT_TRUE(loss_.balanced());
   EXPECT_EQ(loss_.lost(), 0U);
-  const auto number = inode(where);
   std::vector<Retransmission> here;
   std::ranges::copy_if(events_, std::back_inserter(here),
-                       [&](const auto& event) { return event.socket.network_namespace == number; });
+                       [&](const auto& event) { return namespaces.contains(event.socket.network_namespace); });
   return here;
 }
 

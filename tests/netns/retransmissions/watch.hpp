@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -17,6 +18,9 @@
 
 namespace sonde::test {
 
+/// Inode number, as sockets of the namespace show it.
+std::uint32_t inode(const NetworkNamespace& where);
+
 /// The sensor, running from here to stop(). Failures throw.
 class Watch {
  public:
@@ -26,7 +30,8 @@ class Watch {
   Watch& operator=(const Watch&) = delete;
 
   /// Events of sockets in the namespace. The ledger must balance and nothing may be lost.
-  std::vector<Retransmission> stop(const NetworkNamespace& where);
+  std::vector<Retransmission> stop(const NetworkNamespace& where) { return stop(std::set{inode(where)}); }
+  std::vector<Retransmission> stop(const std::set<std::uint32_t>& namespaces);
   [[nodiscard]] const LossReport& loss() const { return loss_; }
 
  private:
@@ -51,9 +56,6 @@ class TcpCounters {
   const NetworkNamespace& where_;
   std::map<std::string, std::uint64_t> before_;
 };
-
-/// Inode number, as sockets of the namespace show it.
-std::uint32_t inode(const NetworkNamespace& where);
 
 /// A program of traffic.py.
 std::unique_ptr<Process> start_traffic(const NetworkNamespace& where, std::vector<std::string> words);

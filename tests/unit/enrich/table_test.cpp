@@ -167,7 +167,10 @@ TEST_F(Table, ForgetsTheLongestExitedFirst) {
   table.exited({start(5), 5});
   table.exited({start(3), 3});
   table.exited({start(5), 5});
-  for (std::uint32_t pid = 9; pid <= 10; ++pid) table.executed(exec_of(pid, pid));
+  table.executed(exec_of(9, 9));
+  EXPECT_EQ(table.latest(5), nullptr);
+  EXPECT_NE(table.latest(3), nullptr);
+  table.executed(exec_of(10, 10));
   EXPECT_EQ(table.size(), 8U);
   EXPECT_EQ(table.evicted(), 2U);
   const auto known = [&](std::uint32_t pid) {

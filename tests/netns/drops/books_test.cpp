@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is no drop, what the filters leave out, and that everything is counted.
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <thread>
+
+#include "harness/traffic.hpp"
+#include "sockets.hpp"
+#include "watch.hpp"
+
+namespace sonde::test {
+namespace {
+
+constexpr std::uint16_t port = 5150;
+
+void drop_output(const NetworkNamespace& where) {
+  where.run(
+      "nft 'add table inet t; add chain inet t c { type filter hook output priority 0; }; "
+      "add rule inet t c udp dport 5150 counter drop'");
+}
+
+std::uint64_t nftables_count(const NetworkNamespace& where) {
+  return std::stoull(where.run("nft list table inet t | sed -n 's/.*counter packets \\([0-9]*\\).*/\\1/p'"));
+}
+
+struct Connection {
+  Fd client;
+  Fd accepted;
+};
+
+Connection connect_pair(const Pair& pair, std::uint16_t to) {
+  const auto listener = open_socket(pair.right, AF_INET, SOCK_STREAM, to);
+  ::listen(listener.get(), 4);
+  Connection connection{open_socket(pair.left, AF_INET, SOCK_STREAM), Fd()};
+  EXPECT_EQ(connect_to(connection.client, "10.9.0.2", to), 0);
+  connection.accepted.reset(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  EXPECT_TRUE(static_cast<bool>(connection.accepted));
+  return connection;
+}
+
+void end_by_reset(Connection connection) {
+  const linger at_once{1, 0};
+  ::setsockopt(connection.client.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+  connection.client.reset();
+  char byte = 0;
+  EXPECT_LT(::recv(connection.accepted.get(), &byte, 1, 0), 0);
+}
+
+void end_with_unread_data(Connection connection) {
+  EXPECT_EQ(::send(connection.client.get(), "unread", 6, 0), 6);
+  connection.accepted.reset();
+  char byte = 0;
+  EXPECT_LT(::recv(connection.client.get(), &byte, 1, 0), 0);
+}
+
+TEST(NormalTraffic, IsNoDrop) {
+  const Pair pair;
+  const auto seen = watch_drops([&] {
+    for (std::uint16_t i = 0; i < 5; ++i)
+      exchange_tcp(pair.left, pair.right, "10.9.0.2", 4000 + i, 80 + i, std::string(5000, 'q'), std::string(5000, 'a'));
+    end_by_reset(connect_pair(pair, 700));
+    end_with_unread_data(connect_pair(pair, 701));
+    const auto receiver = open_socket(pair.right, AF_INET, SOCK_DGRAM, port);
+    const auto sender = open_socket(pair.left, AF_INET, SOCK_DGRAM);
+    char byte = 0;
+    for (int i = 0; i < 20; ++i) {
+      EXPECT_EQ(send_to(sender, "10.9.0.2", port), 0);
+      EXPECT_EQ(::recv(receiver.get(), &byte, 1, 0), 1);
+    }
+    pair.left.run("ping -c 2 -i 0.01 10.9.0.2");
+    int pair_of_sockets[2];
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_DGRAM, 0, pair_of_sockets), 0);  // unread at close: no network's packet
+    EXPECT_EQ(::send(pair_of_sockets[0], "unix", 4, 0), 4);
+    ::close(pair_of_sockets[0]);
+    ::close(pair_of_sockets[1]);
+    pair.left.run("ip -s link show && ss -tan");  // netlink
+  });
+  EXPECT_TRUE(seen.in(pair.left).empty()) << lines_of(seen.in(pair.left));
+  EXPECT_TRUE(seen.in(pair.right).empty()) << lines_of(seen.in(pair.right));
+  for (const auto& drop : seen.drops) EXPECT_NE(drop.owner.owner.pid, static_cast<std::uint32_t>(::getpid()));
+}
+
+// The look-up of sockets runs a program on a frame, which the kernel frees as if it were a packet.
+TEST(OwnLookUps, AreNoDrops) {
+  const Pair pair;
+  pair.right.run(
+      "nft 'add table inet t; add chain inet t c { type filter hook input priority 0; }; "
+      "add rule inet t c udp dport 5150 drop'");
+  const SocketProcess receiver(pair.right, AF_INET, SOCK_DGRAM, port);
+  const auto seen = watch_drops([&] {
+    const auto socket = open_socket(pair.left, AF_INET, SOCK_DGRAM);
+    for (int i = 0; i < 5; ++i) {
+      send_to(socket, "10.9.0.2", port);
+      std::this_thread::sleep_for(std::chrono::milliseconds{150});
+    }
+  });
+  EXPECT_EQ(seen.in(pair.right).size(), 5U) << lines_of(seen.in(pair.right));
+}
+
+TEST(Filter, RunsInTheKernel) {
+  const Pair pair;
+  WatchOptions options;
+  options.filter.protocol = "udp";
+  options.filter.destination_ports = {"5150"};
+  options.filter.destination_networks = {"10.9.0.2"};
+  const auto seen = watch_drops(
+      [&] {
+        const auto socket = open_socket(pair.left, AF_INET, SOCK_DGRAM);
+        for (int i = 0; i < 8; ++i) send_to(socket, "10.9.0.2", port);
+        for (int i = 0; i < 9; ++i) send_to(socket, "10.9.0.2", port + 1);
+      },
+      options);
+  EXPECT_EQ(seen.drops.size(), 8U) << lines_of(seen.drops);
+  EXPECT_EQ(seen.loss.stages.front().given, 8U);
+  EXPECT_GE(seen.loss.stages.front().filtered, 9U);
+  EXPECT_TRUE(seen.loss.balanced());
+}
+
+TEST(Filter, ExpressionRunsInUserSpace) {
+  const Pair pair;
+  WatchOptions options;
+  options.filter.expression = "udp and dst port 5150 and dst host 10.9.0.2";
+  const auto seen = watch_drops(
+      [&] {
+        const auto socket = open_socket(pair.left, AF_INET, SOCK_DGRAM);
+        for (int i = 0; i < 8; ++i) send_to(socket, "10.9.0.2", port);
+        for (int i = 0; i < 9; ++i) send_to(socket, "10.9.0.2", port + 1);
+      },
+      options);
+  EXPECT_EQ(seen.drops.size(), 8U) << lines_of(seen.drops);
+  EXPECT_TRUE(seen.loss.balanced());
+}
+
+TEST(Filter, ByOwner) {
+  const Pair pair;
+  drop_output(pair.left);
+  for (const auto pid : {::getpid(), ::getppid()}) {
+    WatchOptions options;
+    options.owners.pids = {std::to_string(pid)};
+    const auto seen = watch_drops(
+        [&] {
+          const auto socket = open_socket(pair.left, AF_INET, SOCK_DGRAM);
+          for (int i = 0; i < 8; ++i) send_to(socket, "10.9.0.2", port);
+        },
+        options);
+    EXPECT_EQ(seen.in(pair.left).size(), pid == ::getpid() ? 8U : 0U);
+    EXPECT_TRUE(seen.loss.balanced());
+  }
+}
+
+void flood(const Fd& socket, std::chrono::milliseconds duration) {
+  const auto end = std::chrono::steady_clock::now() + duration;
+  while (std::chrono::steady_clock::now() < end)
+    for (int i = 0; i < 1000; ++i) send_to(socket, "10.9.0.2", port);
+}
+
+class Flood : public testing::TestWithParam<std::size_t> {};
+
+// nftables counts each packet that it drops, so what comes out and what is counted as lost must add up to that.
+TEST_P(Flood, EveryDropIsGivenOrCounted) {
+  const Pair pair;
+  drop_output(pair.left);
+  WatchOptions options;
+  options.buffer_bytes = GetParam();
+  options.filter.destination_ports = {"5150"};
+  options.filter.destination_networks = {"10.9.0.2"};
+  const std::chrono::milliseconds duration{1500};
+  const auto seen = watch_drops(
+      [&] {
+        const auto first = open_socket(pair.left, AF_INET, SOCK_DGRAM);
+        const auto second = open_socket(pair.left, AF_INET, SOCK_DGRAM);
+        std::thread other([&] { flood(second, duration); });
+        flood(first, duration);
+        other.join();
+      },
+      options);
+  const auto dropped = nftables_count(pair.left);
+  const auto& stages = seen.loss.stages;
+  RecordProperty("drops_per_second", static_cast<int>(dropped * 1000 / 1500));
+  EXPECT_GT(dropped, 100'000U);
+  EXPECT_EQ(stages.at(0).given, dropped);
+  EXPECT_EQ(seen.drops.size() + seen.loss.lost(), dropped);
+  EXPECT_TRUE(seen.loss.balanced());
+  if (seen.loss.lost() > 0) {
+    EXPECT_NE(stages.at(0).note.find(std::to_string(seen.loss.lost()) + " NETFILTER_DROP"), std::string::npos)
+        << stages.at(0).note;
+  }
+}
+INSTANTIATE_TEST_SUITE_P(Rings, Flood, testing::Values(16 * 1024, 4 * 1024 * 1024));
+
+}  // namespace
+}  // namespace sonde::test
