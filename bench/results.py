@@ -50,7 +50,7 @@ def section(name, text, seconds):
                                              if LOAD_AT_START[0] > BUSY else '')],
              ['date', datetime.datetime.now(datetime.timezone.utc).strftime('%Y-%m-%d %H:%M UTC')],
              ['commit', _commit()],
-             ['peers', '; '.join([_first_line(['tcpdump', '--version']), _first_line(['iperf3', '--version'])])],
+             ['peers', '; '.join(_first_line([peer, '--version']) for peer in ('tcpdump', 'iperf3', 'bpftrace'))],
              ['took', f'{seconds:.0f} s']]
     return f'## {name}\n\n' + table(['', ''], facts) + '\n' + text.strip() + '\n'
 

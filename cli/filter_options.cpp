@@ -17,6 +17,24 @@ void add_endpoint_filters(OptionGroup& group, FilterOptions& filter) {
   group.option("--port", "PORTS", filter.ports, "Source or destination port, range or list");
 }
 
+void add_packet_filters(OptionGroup& group, FilterOptions& filter, std::string& min_size, std::string& max_size) {
+  group.option("--direction", "NAME", filter.direction, "in, out or both")->capture_default_str();
+  group.option("--min-size", "BYTES", min_size, "Size of the packet, link header included, at least");
+  group.option("--max-size", "BYTES", max_size, "Size of the packet, at most");
+}
+
+Result<void> take_packet_sizes(const std::string& min_size, const std::string& max_size, FilterOptions& filter) {
+  const auto take = [](const char* option, const std::string& word, std::optional<std::uint32_t>& target) {
+    if (word.empty()) return Result<void>{};
+    const auto size = parse_number(option, word, UINT32_MAX);
+    if (!size) return Result<void>{std::unexpected(size.error())};
+    target = static_cast<std::uint32_t>(*size);
+    return Result<void>{};
+  };
+  auto done = take("--min-size", min_size, filter.min_size);
+  return done ? take("--max-size", max_size, filter.max_size) : done;
+}
+
 void add_expression(CLI::App& app, std::vector<std::string>& words) {
   app.add_option("expression", words, "pcap-filter(7) expression: tcp port 443 and not host 10.0.0.1")->type_name("");
 }

@@ -13,6 +13,11 @@ namespace sonde::cli {
 /// --protocol, and addresses and ports of source, destination or either.
 void add_endpoint_filters(OptionGroup& group, FilterOptions& filter);
 
+/// --direction, and --min-size and --max-size, whose words are checked by take_packet_sizes().
+void add_packet_filters(OptionGroup& group, FilterOptions& filter, std::string& min_size, std::string& max_size);
+[[nodiscard]] Result<void> take_packet_sizes(const std::string& min_size, const std::string& max_size,
+                                             FilterOptions& filter);
+
 /// The words of the pcap-filter expression, which need no quotes.
 void add_expression(CLI::App& app, std::vector<std::string>& words);
 

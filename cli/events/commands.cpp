@@ -13,22 +13,28 @@ namespace {
 constexpr const char* filter_heading = "Which ones (all must hold)";
 
 constexpr EventCommand retrans_command{
-    "retrans", "Show each TCP retransmission: who sent it, to whom, why, and where it was lost.", filter_heading,
+    "retrans",
+    "Show each TCP retransmission: who sent it, to whom, why, and where it was lost.",
+    filter_heading,
     "The loss ledger on standard error tells what every stage took, gave and lost.\n"
     "Examples:\n"
     "  sonde retrans                              as they happen, in all network namespaces\n"
     "  sonde retrans --summary --duration 1m      a minute's worth by process, by peer and by cause\n"
     "  sonde retrans --process nginx --dst-port 443",
+    false,
     false};
 
 constexpr EventCommand drops_command{
-    "drops", "Show each packet that the kernel dropped: reason, place, whose it was.", filter_heading,
+    "drops",
+    "Show each packet that the kernel dropped: reason, place, whose it was.",
+    filter_heading,
     "The loss ledger on standard error tells what every stage took, gave and lost.\n"
     "Examples:\n"
     "  sonde drops                                as they happen, in all network namespaces\n"
     "  sonde drops --summary --duration 10s       by reason, beside the counters of kernel, queues and devices\n"
     "  sonde drops --port 53 -o json",
-    false};
+    false,
+    true};
 
 constexpr EventCommand connections_command{
     "connections",
@@ -39,7 +45,8 @@ constexpr EventCommand connections_command{
     "  sonde connections                          as they open and end, in all network namespaces\n"
     "  sonde connections --snapshot               what is open now, with owners\n"
     "  sonde connections --user www-data --dst-port 5432",
-    true};
+    true,
+    false};
 
 template <class Event>
 int watch(const Environment& env, EventOptions options, bool quiet) {

@@ -11,7 +11,7 @@ namespace {
 /// Options whose words are checked here, after CLI11 has taken them apart.
 struct Words {
   std::vector<std::string> expression;
-  std::string count, duration, buffer, map_size;
+  std::string count, duration, buffer, map_size, min_size, max_size;
   std::string color = "auto";
   bool quiet = false;
   bool snapshot = false;
@@ -20,6 +20,7 @@ struct Words {
 void add_options(CLI::App& app, const EventCommand& command, EventOptions& options, Words& words) {
   OptionGroup filters(app, command.filters);
   add_endpoint_filters(filters, options.filter);
+  if (command.has_packets) add_packet_filters(filters, options.filter, words.min_size, words.max_size);
   add_owner_filters(filters, options.owner.filter);
   add_expression(app, words.expression);
   OptionGroup outputs(app, "What comes out");
@@ -78,6 +79,7 @@ Result<void> take_words(const Environment& env, const Words& words, EventOptions
   if (words.quiet && options.summary)
     return fail(ErrorKind::usage, "--quiet: --summary is there to be shown; expected one of the two");
   for (const auto& done : {take_count(words.count, options), take_units(words, options),
+                           take_packet_sizes(words.min_size, words.max_size, options.filter),
                            take_owner_map_size(words.map_size, options.owner), check_snapshot(words, options)})
     if (!done) return done;
   return {};

@@ -17,6 +17,7 @@ struct EventCommand {
   const char* filters;  ///< heading of the filter options
   const char* footer;
   bool has_snapshot;
+  bool has_packets;  ///< its events are packets: --direction, --min-size, --max-size
 };
 
 /// A value without options: the exit status of --help or of a wrong word, which has been printed.

@@ -20,7 +20,7 @@ enum class RetransmissionKind : std::uint8_t {
   syn_ack,   ///< a SYN-ACK that was not answered
   path_mtu,  ///< the path's MTU shrank
   spurious,  ///< no segment: the kernel learnt that earlier retransmissions were needless (D-SACK, F-RTO, Eifel)
-  unsent,    ///< no segment: at its end the socket had counted segments that failed to be sent and were not reported
+  untold,    ///< no segment: at its end the socket had counted segments that no event had told, see `unreported`
 };
 
 /// Where the segment was lost, when it was lost on this host.
@@ -43,9 +43,10 @@ struct SONDE_EXPORT Retransmission {
   std::uint32_t end_sequence = 0;  ///< behind the last one, SYN and FIN counted
   std::uint32_t segments =
       1;  ///< wire segments; with `unreported` their sum over all events is TcpRetransSegs. 0 with spurious
-  std::int32_t error = 0;        ///< errno with which sending it failed; 0: sent. -1: dropped by the queue
-  std::uint32_t unreported = 0;  ///< segments that failed to be sent before this one; Linux before 6.17 does not report
-                                 ///< them as they happen
+  std::int32_t error = 0;  ///< errno with which sending it failed; 0: sent. -1: dropped by the queue
+  /// Segments that the socket counted before this one without an event: Linux before 6.17 does not report those that
+  /// failed to be sent, and a hook that is interrupted by itself is skipped by the kernel.
+  std::uint32_t unreported = 0;
   std::uint32_t smoothed_rtt_us = 0;    ///< 0: none measured yet
   std::uint32_t rto_ms = 0;             ///< retransmission timeout; 0: not known
   std::uint32_t congestion_window = 0;  ///< segments
@@ -56,7 +57,7 @@ struct SONDE_EXPORT Retransmission {
   std::optional<LocalDrop> local_drop;  ///< set: lost here. Unset: lost on the wire, or not at all (spurious)
 };
 
-/// "RTO", "loss recovery", "fast", "TLP", "SYN", "SYN-ACK", "path MTU", "spurious", "unsent".
+/// "RTO", "loss recovery", "fast", "TLP", "SYN", "SYN-ACK", "path MTU", "spurious", "untold".
 [[nodiscard]] SONDE_EXPORT const char* retransmission_kind_name(RetransmissionKind kind);
 
 }  // namespace sonde

@@ -7,7 +7,7 @@ namespace sonde {
 
 const char* retransmission_kind_name(RetransmissionKind kind) {
   static constexpr std::array names = {"RTO",     "loss recovery", "fast",     "TLP",   "SYN",
-                                       "SYN-ACK", "path MTU",      "spurious", "unsent"};
+                                       "SYN-ACK", "path MTU",      "spurious", "untold"};
   const auto index = static_cast<std::size_t>(kind);
   return index < names.size() ? names[index] : "";
 }

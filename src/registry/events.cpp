@@ -13,6 +13,7 @@
 #include "sensors/connections/connections.hpp"
 #include "sensors/connections/snapshot.hpp"
 #include "sensors/drops/drops.hpp"
+#include "sensors/drops/host_counters.hpp"
 #include "sensors/retransmissions/retransmissions.hpp"
 
 namespace sonde::registry {
@@ -23,7 +24,12 @@ constexpr std::array<NamedValue<bool>, 2> outputs = {{{"text", false}, {"json", 
 constexpr EventKind<Retransmission> retransmission_kind{retransmissions::open, exporter::retransmission_line,
                                                         exporter::retransmission_json,
                                                         exporter::make_retransmission_summary};
-constexpr EventKind<Drop> drop_kind{drops::open, exporter::drop_line, exporter::drop_json, exporter::make_drop_summary};
+// The host's counters are read now and again at the end.
+std::unique_ptr<pipeline::EventSink<Drop>> drop_summary(exporter::Output output, bool json) {
+  return exporter::make_drop_summary(std::move(output), json, drops::watch_host_counters());
+}
+
+constexpr EventKind<Drop> drop_kind{drops::open, exporter::drop_line, exporter::drop_json, drop_summary};
 constexpr EventKind<Connection> connection_kind{connections::open, exporter::connection_line, exporter::connection_json,
                                                 exporter::make_connection_summary};
 

@@ -48,15 +48,16 @@ void DropCounts::add(const Drop& drop) {
   add_packet(found == owners.end() ? other_owners : found->second.count, drop);
 }
 
-const PacketCount& count_of(const PacketCount& count) { return count; }
-const PacketCount& count_of(const OwnerCount& entry) { return entry.count; }
+std::uint64_t packets_of(const PacketCount& count) { return count.packets; }
+std::uint64_t packets_of(const OwnerCount& entry) { return entry.count.packets; }
 
 /// Pointers to the entries, most packets first, then in the map's order.
 template <class Map>
 std::vector<const typename Map::value_type*> by_packets(const Map& map) {
   std::vector<const typename Map::value_type*> entries;
+  entries.reserve(map.size());
   for (const auto& entry : map) entries.push_back(&entry);
-  std::ranges::stable_sort(entries, std::greater{}, [](const auto* entry) { return count_of(entry->second).packets; });
+  std::ranges::stable_sort(entries, std::greater{}, [](const auto* entry) { return packets_of(entry->second); });
   return entries;
 }
 
@@ -68,7 +69,8 @@ std::string heading(const char* what) { return fmt::format("{:>12} {:>14}  {}\n"
 
 std::string host_text(const HostCounters& counters) {
   std::string text = "\nthe kernel's own counters meanwhile\n";
-  if (counters.empty()) return text + "  no loss in softnet, listen queues, queueing disciplines, interfaces and drivers\n";
+  if (counters.empty())
+    return text + "  no loss in softnet, listen queues, queueing disciplines, interfaces and drivers\n";
   for (const auto& counter : counters)
     text += fmt::format("{:>12}  {} {} {}\n", counter.value, counter.source, counter.where, counter.name);
   return text;

@@ -24,7 +24,7 @@ std::string time_text(TimeText& time, std::int64_t wall_ns) {
   return {text.data(), time.append(text.data(), wall_ns)};
 }
 
-bool is_segment(const Retransmission& event) { return event.kind != Kind::spurious && event.kind != Kind::unsent; }
+bool is_segment(const Retransmission& event) { return event.kind != Kind::spurious && event.kind != Kind::untold; }
 
 // What no acknowledgment or probe asked for: the connection stood still until a timer fired.
 bool is_timeout(Kind kind) { return kind == Kind::rto || kind == Kind::syn || kind == Kind::syn_ack; }
@@ -61,7 +61,7 @@ void add_segment(std::vector<std::string>& facts, const Retransmission& event) {
   if (!is_segment(event)) return;
   facts.push_back(fmt::format("seq {}:{}", event.sequence, event.end_sequence));
   if (event.segments > 1) facts.push_back(fmt::format("{} segments", event.segments));
-  if (event.unreported > 0) facts.push_back(fmt::format("{} more failed to be sent", event.unreported));
+  if (event.unreported > 0) facts.push_back(fmt::format("{} more untold before", event.unreported));
 }
 
 void add_local_drop(Json& object, const LocalDrop& drop) {
@@ -101,7 +101,7 @@ void add_path(Json& object, const Retransmission& event) {
 
 std::string retransmission_cause(const Retransmission& event) {
   if (event.kind == Kind::spurious) return fmt::format("{} needless: {}", event.spurious, event.spurious_evidence);
-  if (event.kind == Kind::unsent) return fmt::format("{} failed to be sent", event.unreported);
+  if (event.kind == Kind::untold) return fmt::format("{} untold before", event.unreported);
   if (event.error > 0) return "not sent: " + error_text(event.error);
   if (event.error < 0) return "not sent: queue full";
   if (event.local_drop) {
@@ -116,7 +116,7 @@ std::string retransmission_cause(const Retransmission& event) {
 
 const char* retransmission_kind_word(Kind kind) {
   static constexpr std::array words = {"rto",     "loss",     "fast",     "tlp",   "syn",
-                                       "syn_ack", "path_mtu", "spurious", "unsent"};
+                                       "syn_ack", "path_mtu", "spurious", "untold"};
   const auto index = static_cast<std::size_t>(kind);
   return index < words.size() ? words[index] : "";
 }

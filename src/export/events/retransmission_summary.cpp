@@ -19,16 +19,16 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Kind = RetransmissionKind;
 
-constexpr std::size_t kind_count = static_cast<std::size_t>(Kind::unsent) + 1;
+constexpr std::size_t kind_count = static_cast<std::size_t>(Kind::untold) + 1;
 
-/// Segments by kind. Those that failed to be sent and were found out later count as unsent.
+/// Segments by kind. Those that had no event of their own count as untold.
 struct Sums {
   std::array<std::uint64_t, kind_count> kinds{};
   std::uint64_t lost_here = 0;  ///< of these, lost on this host
 
   void add(const Retransmission& event) {
     (*this)[event.kind] += event.kind == Kind::spurious ? event.spurious : event.segments;
-    (*this)[Kind::unsent] += event.unreported;
+    (*this)[Kind::untold] += event.unreported;
     if (event.local_drop) lost_here += event.segments;
   }
 
@@ -81,7 +81,7 @@ constexpr std::array<Column, 9> columns = {{
     {"fast", [](const Sums& sums) { return sums[Kind::fast]; }},
     {"TLP", [](const Sums& sums) { return sums[Kind::tlp]; }},
     {"SYN", [](const Sums& sums) { return sums[Kind::syn] + sums[Kind::syn_ack]; }},
-    {"other", [](const Sums& sums) { return sums[Kind::path_mtu] + sums[Kind::unsent]; }},
+    {"other", [](const Sums& sums) { return sums[Kind::path_mtu] + sums[Kind::untold]; }},
     {"lost here", [](const Sums& sums) { return sums.lost_here; }},
     {"spurious", [](const Sums& sums) { return sums[Kind::spurious]; }},
 }};
@@ -115,7 +115,7 @@ Json array(const char* name_member, const std::vector<Group>& groups) {
 // Without the numbers that a single event has in its cause.
 std::string cause_group(const Retransmission& event) {
   if (event.kind == Kind::spurious) return "needless: " + event.spurious_evidence;
-  return event.kind == Kind::unsent ? "failed to be sent" : retransmission_cause(event);
+  return event.kind == Kind::untold ? "untold" : retransmission_cause(event);
 }
 
 class Summary {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sinks of events: a line or a JSON object each, given as functions by the kind of event.
 #pragma once
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
@@ -27,7 +28,7 @@ class LineSink final : public pipeline::EventSink<Event> {
       const auto line = text_(event);
       char* out = writer_.room(line.size() + 1);
       if (out == nullptr) return writer_.error();
-      out = std::copy(line.begin(), line.end(), out);
+      out = std::ranges::copy(line, out).out;
       *out++ = '\n';
       writer_.end_packet(out);
     }
@@ -41,7 +42,7 @@ class LineSink final : public pipeline::EventSink<Event> {
     const auto line = trailer_(totals) + "\n";
     char* out = writer_.room(line.size());
     if (out == nullptr) return writer_.error();
-    writer_.end_header(std::copy(line.begin(), line.end(), out));
+    writer_.end_header(std::ranges::copy(line, out).out);
     return writer_.flush();
   }
 
@@ -74,7 +75,7 @@ class ReportSink final : public pipeline::EventSink<Event> {
     const auto text = report_(totals);
     char* out = writer_.room(text.size());
     if (out == nullptr) return writer_.error();
-    writer_.end_header(std::copy(text.begin(), text.end(), out));
+    writer_.end_header(std::ranges::copy(text, out).out);
     return writer_.flush();
   }
 

@@ -7,9 +7,9 @@
 
 #include "base/wall_clock.hpp"
 #include "filter/endpoints.hpp"
+#include "kernel/network_namespaces.hpp"
 #include "kernel/tracing.hpp"
 #include "sensors/connections/decode.hpp"
-#include "sensors/connections/namespaces.hpp"
 
 extern "C" {
 extern const std::uint8_t sonde_connections_snapshot_bpf_object[];
@@ -33,7 +33,7 @@ Result<kernel::Object> load_object(const owners::OwnerTracking& owners) {
 // The records of all namespaces, one behind the other.
 Result<std::string> read_all(const kernel::Object& object) {
   std::string records;
-  auto done = in_each_namespace(network_namespaces(), [&]() -> Result<void> {
+  auto done = kernel::in_each_namespace(kernel::network_namespaces(), [&]() -> Result<void> {
     for (const char* iterator : iterators) {
       auto part = kernel::run_iterator(object, iterator);
       if (!part) return std::unexpected(part.error());

@@ -9,8 +9,8 @@
 
 namespace sonde::connections {
 
-/// In all network namespaces that can be found (namespaces.hpp), ordered by namespace, protocol, local and remote end.
-/// A namespace is a moment of its own, and a socket that opens or closes meanwhile may be there or not.
+/// In all network namespaces that can be found (kernel/network_namespaces.hpp), ordered by namespace, protocol, local
+/// and remote end. A namespace is a moment of its own, and a socket that opens or closes meanwhile may be there or not.
 [[nodiscard]] Result<std::vector<Connection>> snapshot(const events::SensorRequest& request);
 
 }  // namespace sonde::connections

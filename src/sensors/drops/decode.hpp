@@ -10,8 +10,8 @@
 #include <string>
 #include <utility>
 
+#include "kernel/network_namespaces.hpp"
 #include "sensors/drops/drops.abi.h"
-#include "sensors/drops/network_namespaces.hpp"
 #include "sonde/drop.hpp"
 #include "sonde/endpoint.hpp"
 
@@ -43,7 +43,7 @@ class InterfaceNames {
     Clock::time_point found_at;
   };
 
-  NetworkNamespaces namespaces_;
+  kernel::NetworkNamespaces namespaces_;
   std::map<std::pair<std::uint32_t, std::uint32_t>, Name> names_;
 };
 

@@ -200,8 +200,8 @@ HostCounters parse_link(const nlmsghdr& message) {
 }
 
 HostCounters read_host_counters() {
-  auto counters = parse_softnet(read_text("/proc/net/softnet_stat"));
-  append(counters, parse_netstat(read_text("/proc/net/netstat")));
+  auto counters = parse_softnet(read_text("/proc/thread-self/net/softnet_stat"));
+  append(counters, parse_netstat(read_text("/proc/thread-self/net/netstat")));
   const auto rtnetlink = kernel::open_rtnetlink();
   if (!rtnetlink) return counters;
   const auto names = read_links(rtnetlink->get(), counters);

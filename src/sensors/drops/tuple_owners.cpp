@@ -124,7 +124,7 @@ sonde_socket_owner TupleOwners::find(const TupleQuestion& question, Clock::time_
 }
 
 TupleOwners::Ask ask_kernel(int program_fd) {
-  return [program_fd, namespaces = std::make_shared<NetworkNamespaces>()](const TupleQuestion& question) {
+  return [program_fd, namespaces = std::make_shared<kernel::NetworkNamespaces>()](const TupleQuestion& question) {
     std::optional<sonde_socket_owner> owner;
     namespaces->call(question.network_namespace, [&] {
       if (is_local(question.tuple)) owner = run_program(program_fd, question);

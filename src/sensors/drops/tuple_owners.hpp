@@ -10,8 +10,8 @@
 #include <optional>
 #include <string>
 
+#include "kernel/network_namespaces.hpp"
 #include "sensors/drops/drops.abi.h"
-#include "sensors/drops/network_namespaces.hpp"
 #include "sensors/drops/reasons.hpp"
 
 namespace sonde::drops {

@@ -3,7 +3,25 @@
 
 #include <sonde/abi/counters.h>
 
+#include "kernel/program.hpp"
+
 namespace sonde::events {
+
+namespace {
+
+// Of all programs of the object: each event program counts what it takes, so what it missed was taken by nobody.
+std::uint64_t missed_runs(const kernel::Object& object) {
+  std::uint64_t missed = 0;
+  for (const auto& program : object.programs()) {
+    const auto fd = object.program_fd(program.name);
+    if (!fd) continue;
+    const auto runs = kernel::missed_runs(*fd);
+    if (runs) missed += *runs;
+  }
+  return missed;
+}
+
+}  // namespace
 
 std::vector<LossStage> ring_stages(const kernel::Object& object, std::uint64_t read, std::uint64_t malformed) {
   const std::uint32_t element = 0;
@@ -11,7 +29,9 @@ std::vector<LossStage> ring_stages(const kernel::Object& object, std::uint64_t r
   const auto sum = map ? kernel::sum_per_cpu<sonde_counters>(*map, &element) : Result<sonde_counters>();
   const auto counts = sum ? *sum : sonde_counters{};
   const auto offered = counts.emitted + counts.lost;
-  return {{"hook", counts.taken, offered, counts.filtered + counts.counted_only, 0, ""},
+  const auto missed = missed_runs(object);
+  return {{"hook", counts.taken + missed, offered, counts.filtered + counts.counted_only, missed,
+           missed > 0 ? "the kernel skips a program that an interrupt finds running" : ""},
           {"ring", offered, read, 0, counts.lost, counts.lost > 0 ? "the reader was slower than the events" : ""},
           {"decode", read, read - malformed, 0, malformed, ""}};
 }

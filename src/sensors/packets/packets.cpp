@@ -63,12 +63,17 @@ class PacketsSource final : public pipeline::Source {
  private:
   Result<void> attach(const kernel::InterfaceInfo& interface);
   void follow_interfaces();
+  void keep_notices();
   [[nodiscard]] DeviceLoss device_loss() const;
 
   PacketsOptions options_;
   std::unique_ptr<PacketOwners> owners_;  ///< null: off
   std::unique_ptr<kernel::Object> object_;
   std::string notice_;
+  std::vector<std::string> notices_at_start_;
+  struct {
+    std::size_t attachments = 0, failures = 0, owners = 0;
+  } told_;  ///< how many of each are among them
   std::unique_ptr<Reader> reader_;
   Attachments attachments_;
   InterfaceTable table_;
@@ -109,6 +114,7 @@ Result<void> PacketsSource::start() {
   }
   if (any && attachments_.empty() && !failures_.empty())
     return fail(ErrorKind::unsupported, "no interface could be attached to: " + failures_.front());
+  keep_notices();
   return {};
 }
 
@@ -173,14 +179,28 @@ std::vector<LossStage> PacketsSource::loss() const {
   return stages;
 }
 
+// Grows at its end only.
 std::vector<std::string> PacketsSource::notices() const {
-  auto notices = attachments_.notices();
-  notices.insert(notices.end(), failures_.begin(), failures_.end());
-  if (!notice_.empty()) notices.push_back(notice_);
-  if (!owners_) return notices;
-  const auto more = owners_->notices();
-  notices.insert(notices.end(), more.begin(), more.end());
+  auto notices = notices_at_start_;
+  const auto add_later = [&](const std::vector<std::string>& all, std::size_t told) {
+    if (all.size() > told) notices.insert(notices.end(), all.begin() + static_cast<std::ptrdiff_t>(told), all.end());
+  };
+  add_later(attachments_.notices(), told_.attachments);
+  add_later(failures_, told_.failures);
+  if (owners_) add_later(owners_->notices(), told_.owners);
   return notices;
+}
+
+void PacketsSource::keep_notices() {
+  notices_at_start_ = attachments_.notices();
+  told_.attachments = notices_at_start_.size();
+  told_.failures = failures_.size();
+  notices_at_start_.insert(notices_at_start_.end(), failures_.begin(), failures_.end());
+  if (!notice_.empty()) notices_at_start_.push_back(notice_);
+  if (!owners_) return;
+  const auto more = owners_->notices();
+  told_.owners = more.size();
+  notices_at_start_.insert(notices_at_start_.end(), more.begin(), more.end());
 }
 
 Result<Loaded> load(PacketsOptions& options, std::unique_ptr<owners::OwnerTracking> tracking) {

@@ -45,7 +45,7 @@ struct Rule {
 // The first that holds.
 constexpr std::array<Rule, 9> rules = {{
     {[](const Event& event) { return event.source == SONDE_RETRANSMIT_SPURIOUS; }, RetransmissionKind::spurious},
-    {[](const Event& event) { return event.source == SONDE_RETRANSMIT_LATE; }, RetransmissionKind::unsent},
+    {[](const Event& event) { return event.source == SONDE_RETRANSMIT_LATE; }, RetransmissionKind::untold},
     {is_syn_ack, RetransmissionKind::syn_ack},
     {is_syn, RetransmissionKind::syn},
     {is_tail_loss_probe, RetransmissionKind::tlp},

@@ -12,8 +12,8 @@ enum {
 
 // As on the wire, so of one direction.
 struct sonde_drop_flow {
-	__u8 source[16];      // network byte order; IPv4 as ::ffff:a.b.c.d
-	__u8 destination[16]; // likewise
+	__u8 source[16];        // network byte order; IPv4 as ::ffff:a.b.c.d
+	__u8 destination[16];   // likewise
 	__u16 source_port;      // host byte order
 	__u16 destination_port; // host byte order
 };

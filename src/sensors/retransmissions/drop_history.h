@@ -14,7 +14,7 @@
 #include <bpf/bpf_helpers.h>
 
 #define SONDE_DROP_MEMORY_NS (120ULL * 1000000000) /* the longest retransmission timeout (TCP_RTO_MAX) */
-#define SONDE_DROP_BURST_NS 1000000ULL		   /* neighbours that are lost within this time share a slot */
+#define SONDE_DROP_BURST_NS 1000000ULL             /* neighbours that are lost within this time share a slot */
 
 /* Bit per reason: not a loss (the data had arrived before), or no reason at all. Set before load. */
 const volatile __u64 sonde_ignored_reasons[SONDE_DROP_REASONS / 64] = {};
@@ -90,7 +90,8 @@ struct sonde_slot_search {
 	__u32 chosen;
 };
 
-/* For bpf_loop(), whose body the verifier looks at once: unrolled or not, a loop with this many branches is too much. */
+/* For bpf_loop(), whose body the verifier looks at once: unrolled or not, a loop with this many branches is too much.
+ */
 static long sonde_try_slot(__u32 index, void *context)
 {
 	struct sonde_slot_search *search = context;
@@ -158,8 +159,8 @@ struct sonde_lost_range {
 	__u32 sequence;
 	__u32 end_sequence;
 	__u32 network_namespace; /* of the sender */
-	__u32 failed;		 /* the retransmission was not sent */
-	__u64 before_ns;	 /* a later loss is one of the retransmission itself */
+	__u32 failed;            /* the retransmission was not sent */
+	__u64 before_ns;         /* a later loss is one of the retransmission itself */
 };
 
 static __always_inline int sonde_is_loss_of(const struct sonde_drop_slot *slot, const struct sonde_lost_range *range)

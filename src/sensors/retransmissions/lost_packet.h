@@ -118,8 +118,8 @@ static __always_inline __u32 sonde_tcp_payload(const struct sonde_tcp_header *tc
 	return size > header ? size - header : 0;
 }
 
-/* The sender's namespace is known while the packet belongs to the sender's socket; a receiver's socket has the ports the
- * other way round. */
+/* The sender's namespace is known while the packet belongs to the sender's socket; a receiver's socket has the ports
+ * the other way round. */
 static __always_inline __u32 sonde_sender_namespace(const struct sonde_drop_flow *flow, struct sk_buff *skb)
 {
 	struct sock *sk = skb->sk;

@@ -22,7 +22,8 @@ enum sonde_retransmission_source {
 
 enum sonde_spurious_evidence {
 	SONDE_SPURIOUS_DSACK = 1, // the peer says that it got the data twice (RFC 2883)
-	SONDE_SPURIOUS_UNDO = 2,  // the kernel took back its congestion response: F-RTO or timestamps (RFC 5682, RFC 3522)
+	SONDE_SPURIOUS_UNDO =
+		2, // the kernel took back its congestion response: F-RTO or timestamps (RFC 5682, RFC 3522)
 };
 
 // A packet that was freed on this host, in any network namespace, before it reached the peer's TCP.
@@ -45,8 +46,8 @@ struct sonde_retransmission_event {
 	__u32 sequence;                  // host byte order
 	__u32 end_sequence;              // behind the last byte; SYN and FIN count as one
 	__u32 segments;                  // wire segments, as TcpRetransSegs counts them
-	__u32 unreported;                // segments that failed to be sent before this one, without a record of their own
-	__s32 error;                     // what the sending gave: 0, -errno, or NET_XMIT_DROP = 1
+	__u32 unreported; // counted by the socket before this one without a record of their own
+	__s32 error;      // what the sending gave: 0, -errno, or NET_XMIT_DROP = 1
 	__u32 smoothed_rtt_us;
 	__u32 rto_jiffies;
 	__u32 congestion_window; // segments
@@ -58,9 +59,10 @@ struct sonde_retransmission_event {
 	__u8 evidence;           // enum sonde_spurious_evidence
 	__u8 congestion_state;   // enum tcp_ca_state: Open, Disorder, CWR, Recovery, Loss
 	__u8 timeouts;           // icsk_retransmits: timeouts in a row
-	__u8 pending_timer;      // icsk_pending: 0 none (the timer that just fired), 1 RTO, 2 RACK, 3 probe, 5 tail-loss probe
-	__u8 tcp_flags;          // byte 13 of the TCP header
-	__u8 scoreboard;         // TCP_SKB_CB.sacked: 4 is TCPCB_LOST
+	__u8 pending_timer; // icsk_pending: 0 none (the timer that just fired), 1 RTO, 2 RACK, 3 probe, 5 tail-loss
+			    // probe
+	__u8 tcp_flags;     // byte 13 of the TCP header
+	__u8 scoreboard;    // TCP_SKB_CB.sacked: 4 is TCPCB_LOST
 	__u8 reserved;
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /*
- * Retransmissions sensor: every segment and SYN-ACK that TCP sends again, with the facts that tell why, the owner of the
- * socket, and the local loss that it makes up for.
+ * Retransmissions sensor: every segment and SYN-ACK that TCP sends again, with the facts that tell why, the owner of
+ * the socket, and the local loss that it makes up for.
  *
  * The sum of `segments` and `unreported` over all records is the kernel's TcpRetransSegs. A tracepoint does not always
  * fire once for each count (before Linux 6.17 a sending that failed is not traced; since then, attempts that never came
@@ -267,7 +267,8 @@ static __always_inline void read_request(struct sonde_socket *out, struct reques
 	}
 }
 
-/* Fires once for each count, on all kernels. `sk` is the listener; with TCP Fast Open the new socket, which counts too. */
+/* Fires once for each count, on all kernels. `sk` is the listener; with TCP Fast Open the new socket, which counts too.
+ */
 SEC("tp_btf/tcp_retransmit_synack")
 int BPF_PROG(sonde_retransmit_synack, struct sock *sk, struct request_sock *req)
 {

@@ -132,6 +132,7 @@ class NoRoute : public Failures, public testing::WithParamInterface<const char*>
 
 TEST_P(NoRoute, IsSeenWhereFunctionsCanBeTraced) {
   const bool traced = !watch_.has_notice("before a SYN");
+  RecordProperty("traced", traced ? "yes" : "no");
   const std::string address = GetParam();
   if (!traced) {
     Peer asking(pair_.left, [&](int) { return connect_to(address, port) ? 0 : errno; });

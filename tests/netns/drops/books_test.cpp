@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "harness/traffic.hpp"
+#include "sensors/drops/host_counters.hpp"
 #include "sockets.hpp"
 #include "watch.hpp"
 
@@ -190,6 +191,24 @@ TEST_P(Flood, EveryDropIsGivenOrCounted) {
   }
 }
 INSTANTIATE_TEST_SUITE_P(Rings, Flood, testing::Values(16 * 1024, 4 * 1024 * 1024));
+
+TEST(HostCounters, EqualThoseOfTc) {
+  const Pair pair;
+  pair.left.run("tc qdisc add dev veth0 root tbf rate 8kbit burst 1600 limit 1600");
+  std::function<HostCounters()> growth;
+  pair.left.call([&] { growth = drops::watch_host_counters(); });
+  const auto socket = open_socket(pair.left, AF_INET, SOCK_DGRAM);
+  for (int i = 0; i < 50; ++i) send_to(socket, "10.9.0.2", port, std::string(500, 'x'));
+  HostCounters counters;
+  pair.left.call([&] { counters = growth(); });
+  const auto dropped =
+      std::stoull(pair.left.run("tc -s qdisc show dev veth0 | sed -n 's/.*dropped \\([0-9]*\\).*/\\1/p' | head -n 1"));
+  EXPECT_GT(dropped, 30U);
+  std::uint64_t counted = 0;
+  for (const auto& counter : counters)
+    if (counter.source == "qdisc" && counter.where.starts_with("veth0 tbf ")) counted += counter.value;
+  EXPECT_EQ(counted, dropped);
+}
 
 }  // namespace
 }  // namespace sonde::test

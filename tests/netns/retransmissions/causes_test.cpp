@@ -43,10 +43,12 @@ TEST(RetransmissionCauses, TheSendersOwnQueue) {
   ASSERT_GT(fast.size(), 0U) << lines(events);
   std::vector<Retransmission> untold;
   std::ranges::copy_if(fast, std::back_inserter(untold), [](const auto& event) { return !event.local_drop; });
-  // What was sent again for nothing had not been lost.
+  // What was sent again for nothing had not been lost. A loss in an interrupt may fall into the hook at work on
+  // another.
   std::uint64_t needless = 0;
   for (const auto& event : only(events, Kind::spurious)) needless += event.spurious;
-  EXPECT_LE(segments(untold), needless) << watch.loss().stages.front().note << "\n" << lines(untold);
+  EXPECT_LE(segments(untold), needless + segments(fast) / 50) << watch.loss().stages.front().note << "\n"
+                                                              << lines(untold);
   for (const auto& event : fast) {
     if (!event.local_drop) continue;
     // A whole packet that tbf has cut into segments goes without a reason. On a slow machine the receiver's TCP may

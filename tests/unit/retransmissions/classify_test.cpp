@@ -43,7 +43,7 @@ constexpr Case cases[] = {
     {"SYN-ACK of a socket", skb, loss, no_timer, lost, syn | ack, 1, 7, Kind::syn_ack},
     {"SYN-ACK of a request", SONDE_RETRANSMIT_SYN_ACK, open_state, no_timer, never, syn | ack, 0, 0, Kind::syn_ack},
     {"needless", SONDE_RETRANSMIT_SPURIOUS, loss, no_timer, never, 0, 1, 0, Kind::spurious},
-    {"late", SONDE_RETRANSMIT_LATE, loss, no_timer, never, 0, 1, 0, Kind::unsent},
+    {"late", SONDE_RETRANSMIT_LATE, loss, no_timer, never, 0, 1, 0, Kind::untold},
 };
 
 TEST(Classify, ByTheStateOfTcp) {

@@ -93,10 +93,10 @@ TEST(RetransmissionLine, TheOtherKinds) {
   needless.spurious_evidence = "D-SACK";
   EXPECT_THAT(retransmission_line(needless, false), testing::HasSubstr(": 2 needless: D-SACK, #3"));
   EXPECT_THAT(retransmission_line(needless, false), testing::Not(testing::HasSubstr("seq")));
-  auto unsent = sample(Kind::unsent);
-  unsent.segments = 0;
-  unsent.unreported = 4;
-  EXPECT_THAT(retransmission_line(unsent, false), testing::HasSubstr(": 4 failed to be sent"));
+  auto untold = sample(Kind::untold);
+  untold.segments = 0;
+  untold.unreported = 4;
+  EXPECT_THAT(retransmission_line(untold, false), testing::HasSubstr(": 4 untold before"));
   auto refused = sample(Kind::rto);
   refused.error = -1;
   EXPECT_THAT(retransmission_line(refused, false), testing::HasSubstr(": not sent: queue full,"));
@@ -105,7 +105,7 @@ TEST(RetransmissionLine, TheOtherKinds) {
   auto several = sample(Kind::loss);
   several.segments = 4;
   several.unreported = 2;
-  EXPECT_THAT(retransmission_line(several, false), testing::EndsWith(", 4 segments, 2 more failed to be sent"));
+  EXPECT_THAT(retransmission_line(several, false), testing::EndsWith(", 4 segments, 2 more untold before"));
 }
 
 TEST(RetransmissionLine, ColoursAreAddedAndNothingElse) {
@@ -201,7 +201,7 @@ TEST(RetransmissionSummary, JsonIsOneObject) {
   EXPECT_EQ(object["processes"][0]["process"], "curl[4711]");
   EXPECT_EQ(object["processes"][0]["segments"], 6);
   EXPECT_EQ(object["processes"][0]["kinds"]["loss"], 5);
-  EXPECT_EQ(object["processes"][1]["kinds"]["unsent"], 2);
+  EXPECT_EQ(object["processes"][1]["kinds"]["untold"], 2);
   EXPECT_EQ(object["peers"].size(), 2U);
   EXPECT_EQ(object["causes"].size(), 3U);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sensors/connections/namespaces.hpp"
+#include "kernel/network_namespaces.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-namespace sonde::connections {
+namespace sonde::kernel {
 namespace {
 
 ino_t inode_of(int fd) {
@@ -16,14 +16,14 @@ ino_t inode_of(int fd) {
   return status.st_ino;
 }
 
-TEST(Namespaces, OursIsThereOnce) {
+TEST(NetworkNamespaces, OursIsThereOnce) {
   struct ::stat own {};
   ASSERT_EQ(::stat("/proc/self/ns/net", &own), 0);
   const auto found = network_namespaces();
   EXPECT_EQ(std::ranges::count_if(found, [&](const Fd& fd) { return inode_of(fd.get()) == own.st_ino; }), 1);
 }
 
-TEST(Namespaces, AFailureIsGivenBackAndEndsTheWork) {
+TEST(NetworkNamespaces, AFailureIsGivenBackAndEndsTheWork) {
   int calls = 0;
   const auto done = in_each_namespace({}, [&]() -> Result<void> {
     ++calls;
@@ -33,11 +33,11 @@ TEST(Namespaces, AFailureIsGivenBackAndEndsTheWork) {
   EXPECT_EQ(calls, 0);
 }
 
-TEST(Namespaces, ADescriptorThatIsNone) {
+TEST(NetworkNamespaces, ADescriptorThatIsNone) {
   std::vector<Fd> wrong;
   wrong.emplace_back(::dup(0));
   EXPECT_FALSE(in_each_namespace(wrong, []() -> Result<void> { return {}; }));
 }
 
 }  // namespace
-}  // namespace sonde::connections
+}  // namespace sonde::kernel
