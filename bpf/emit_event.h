@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * The way out for event sensors (retransmissions, drops, connections): one ring, records of a fixed size. Their programs
- * run in process context as well as in interrupts, so one CPU's counters can have two writers: they count atomically.
- * A program counts `taken` and `filtered` itself with sonde_count(); emitted and lost are counted here.
+ * The way out for event sensors (retransmissions, drops, connections): one ring, records of a fixed size. Their
+ * programs run in process context as well as in interrupts, so one CPU's counters can have two writers: they count
+ * atomically. A program counts `taken` and `filtered` itself with sonde_count(); emitted and lost are counted here.
  */
 #ifndef SONDE_BPF_EMIT_EVENT_H
 #define SONDE_BPF_EMIT_EVENT_H

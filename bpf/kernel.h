@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * Members of kernel structs that sonde reads, and no others. Offsets come from the running kernel's BTF when a program is
- * loaded (CO-RE), so order, size and what stands between do not matter here; names and types do. What changed its name
- * or place between kernels has an accessor in compat.h, with the commit.
+ * Members of kernel structs that sonde reads, and no others. Offsets come from the running kernel's BTF when a program
+ * is loaded (CO-RE), so order, size and what stands between do not matter here; names and types do. What changed its
+ * name or place between kernels has an accessor in compat.h, with the commit.
  */
 #ifndef SONDE_BPF_KERNEL_H
 #define SONDE_BPF_KERNEL_H
@@ -43,7 +43,7 @@ struct sock_common {
 	struct sonde_in6_addr skc_v6_rcv_saddr;
 	struct {
 		__s64 counter;
-	} skc_cookie; /* 0: nobody has asked for it yet */
+	} skc_cookie;            /* 0: nobody has asked for it yet */
 	unsigned long skc_flags; /* bits of enum sock_flags */
 } SONDE_CORE;
 
@@ -52,7 +52,7 @@ struct sock {
 	int sk_err;
 	int sk_err_soft; /* what ICMP said; becomes sk_err when the kernel gives up */
 	__u16 sk_protocol;
-	__u8 sk_shutdown; /* RCV_SHUTDOWN 1, SEND_SHUTDOWN 2 */
+	__u8 sk_shutdown;      /* RCV_SHUTDOWN 1, SEND_SHUTDOWN 2 */
 	__u8 sk_kern_sock : 1; /* the kernel's own */
 } SONDE_CORE;
 
@@ -201,7 +201,7 @@ struct inet_sock {
 
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
-	__u32 icsk_rto; /* jiffies */
+	__u32 icsk_rto;         /* jiffies */
 	__u8 icsk_ca_state : 5; /* enum tcp_ca_state */
 	__u8 icsk_retransmits;  /* timeouts in a row */
 	__u8 icsk_pending;      /* timer: 0 none, 1 RTO, 2 RACK, 3 zero window, 5 tail-loss probe */

@@ -92,7 +92,8 @@ static __always_inline int sonde_match_port(const volatile struct sonde_port_set
 	__u32 word = port >> 6;
 
 #ifdef __bpf__
-	// The compiler drops "& 1023" because a port has 16 bits; the verifier of Linux 6.1 does not know that and needs it.
+	// The compiler drops "& 1023" because a port has 16 bits; the verifier of Linux 6.1 does not know that and
+	// needs it.
 	asm volatile("%0 &= 1023" : "+r"(word));
 #endif
 	return (int)((set->words[word] >> (port & 63)) & 1);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * The owner of a socket: the maps it is kept in, and how to read it. The owners programs (src/sensors/owners) write them;
- * any program that has a socket reads them with sonde_read_owner(). Objects share the maps: user space puts those of the
- * owners object in place before load (OwnerTracking::share()).
+ * The owner of a socket: the maps it is kept in, and how to read it. The owners programs (src/sensors/owners) write
+ * them; any program that has a socket reads them with sonde_read_owner(). Objects share the maps: user space puts those
+ * of the owners object in place before load (OwnerTracking::share()).
  *
  * Socket-local storage goes with the socket, so it never fills up or grows stale. Where a program type cannot reach it
  * (kprobes), the same record lies in an LRU map by socket cookie.

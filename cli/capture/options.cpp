@@ -48,9 +48,7 @@ void add_filters(CLI::App& app, CaptureOptions& options, Words& words) {
   OptionGroup group(app, "Which packets (all must hold; the kernel leaves the others out before any copy)");
   auto& filter = options.filter;
   add_endpoint_filters(group, filter);
-  group.option("--direction", "NAME", filter.direction, "in, out or both")->capture_default_str();
-  group.option("--min-size", "BYTES", words.min_size, "Size of the packet, link header included, at least");
-  group.option("--max-size", "BYTES", words.max_size, "Size of the packet, at most");
+  add_packet_filters(group, filter, words.min_size, words.max_size);
   add_expression(app, words.expression);
 }
 
@@ -87,8 +85,7 @@ Result<void> take_numbers(const Words& words, CaptureOptions& options) {
   };
   std::optional<std::uint64_t> count;
   for (const auto& done :
-       {number("--min-size", words.min_size, UINT32_MAX, options.filter.min_size),
-        number("--max-size", words.max_size, UINT32_MAX, options.filter.max_size),
+       {take_packet_sizes(words.min_size, words.max_size, options.filter),
         number("--snaplen", words.snaplen, 65535, options.snaplen),
         number("--workers", words.workers, 64, options.workers), number("-c", words.count, UINT64_MAX, count),
         words.rings == "cpu" ? Result<void>{} : number("--rings", words.rings, 256, options.rings)})

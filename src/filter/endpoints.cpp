@@ -137,6 +137,7 @@ bool matches_endpoints(const CompiledFilter& filter, const Socket& socket, sonde
 }
 
 bool matches_endpoints(const CompiledFilter& filter, const Socket& socket, const EndpointPacket& packet) {
+  if (!filter.has_expression && !has_field_tests(*filter.fields)) return true;
   return matches_endpoints(filter, socket, SONDE_DIRECTION_OUT, packet) ||
          matches_endpoints(filter, socket, SONDE_DIRECTION_IN, packet);
 }

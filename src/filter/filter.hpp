@@ -22,6 +22,9 @@ struct CompiledFilter {
   std::vector<sock_filter> raw_ip;    ///< for bare IP (DLT_RAW); has_expression and empty: it cannot match there
 };
 
+/// False: the fields match every packet.
+[[nodiscard]] bool has_field_tests(const sonde_filter& fields);
+
 /// Compiles the words. ErrorKind::usage names the option, the word and what was expected.
 /// Thread-safe (pcap_compile is not; it is called under a lock). Host names in the expression are looked up here, once,
 /// as tcpdump does it: that asks DNS and can block.

@@ -25,4 +25,8 @@ bool matches(const CompiledFilter& filter, const sonde_packet_event& event, std:
   return expression_matches(raw_ip ? filter.raw_ip : filter.ethernet, event, bytes);
 }
 
+bool has_field_tests(const sonde_filter& fields) {
+  return fields.tests != 0 || fields.source.count + fields.destination.count + fields.either.count > 0;
+}
+
 }  // namespace sonde::filter

@@ -4,13 +4,29 @@
 #include <arpa/inet.h>
 
 #include <array>
+#include <charconv>
 
 namespace sonde {
 
+namespace {
+
+// Every line has two addresses, and inet_ntop(3) takes half a microsecond for one.
+std::string ipv4_text(const std::uint8_t* bytes) {
+  std::array<char, INET_ADDRSTRLEN> text;
+  char* end = text.data();
+  for (int i = 0; i < 4; ++i) {
+    if (i > 0) *end++ = '.';
+    end = std::to_chars(end, text.data() + text.size(), bytes[i]).ptr;
+  }
+  return {text.data(), end};
+}
+
+}  // namespace
+
 std::string Endpoint::address_text() const {
+  if (is_ipv4()) return ipv4_text(address.data() + 12);
   char text[INET6_ADDRSTRLEN] = {};
-  const bool ipv4 = is_ipv4();
-  ::inet_ntop(ipv4 ? AF_INET : AF_INET6, address.data() + (ipv4 ? 12 : 0), text, sizeof(text));
+  ::inet_ntop(AF_INET6, address.data(), text, sizeof(text));
   return text;
 }
 

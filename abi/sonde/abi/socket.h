@@ -15,7 +15,7 @@ struct sonde_socket {
 	__u16 family;            // AF_INET or AF_INET6, of the socket, not of the addresses
 	__u32 network_namespace; // inode number, as `readlink /proc/PID/ns/net` shows it
 	__u32 reserved;
-	__u64 cookie;            // SO_COOKIE; 0: not known
+	__u64 cookie; // SO_COOKIE; 0: not known
 };
 
 #endif

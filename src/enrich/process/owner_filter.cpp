@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "enrich/process/owner_filter.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <limits>
@@ -17,13 +19,16 @@ constexpr std::uint32_t largest_pid = 1U << 22;  // PID_MAX_LIMIT of 64-bit kern
 constexpr std::size_t shortest_container = 4;
 constexpr std::size_t longest_comm = SONDE_COMM_SIZE - 1;
 
+std::unexpected<Error> wrong(std::string_view option, std::string_view word, std::string_view expected) {
+  return fail(ErrorKind::usage, fmt::format("{} '{}': expected {}", option, word, expected));
+}
+
 Result<std::vector<std::uint32_t>> parse_pids(const std::vector<std::string>& words) {
   std::vector<std::uint32_t> pids;
   for (const auto& word : words) {
     for (const auto part : filter::split_commas(word)) {
       const auto pid = filter::parse_number(part, largest_pid);
-      if (!pid || *pid == 0)
-        return filter::wrong_word("--pid", part, "is not a process id", "a number from 1 to 4194304, or 4711,4712");
+      if (!pid || *pid == 0) return wrong("--pid", part, "a process id from 1 to 4194304, or a list such as 4711,4712");
       pids.push_back(*pid);
     }
   }
@@ -36,7 +41,7 @@ Result<std::vector<std::uint32_t>> parse_users(const std::vector<std::string>& w
   for (const auto& word : words) {
     auto uid = word.empty() ? std::nullopt : uid_of(word);
     if (!uid) uid = filter::parse_number(word, largest_uid);
-    if (!uid) return filter::wrong_word("--user", word, "there is no such user", "a user's name or number");
+    if (!uid) return wrong("--user", word, "a user of this host by name, or a number");
     uids.push_back(*uid);
   }
   return uids;
@@ -44,12 +49,10 @@ Result<std::vector<std::uint32_t>> parse_users(const std::vector<std::string>& w
 
 Result<void> check_words(const OwnerFilter& filter) {
   for (const auto& word : filter.processes)
-    if (word.empty())
-      return filter::wrong_word("--process", word, "is empty", "a process's name or the path of its executable");
+    if (word.empty()) return wrong("--process", word, "a process's name or the path of its executable");
   for (const auto& word : filter.containers)
     if (word.size() < shortest_container)
-      return filter::wrong_word("--container", word, "is too short",
-                                "a container's id, 4 characters of its beginning at least, or a systemd unit");
+      return wrong("--container", word, "a container's id, 4 characters of its beginning at least, or a systemd unit");
   return {};
 }
 

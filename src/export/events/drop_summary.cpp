@@ -68,7 +68,8 @@ std::string row(const PacketCount& count, const std::string& text) {
 std::string heading(const char* what) { return fmt::format("{:>12} {:>14}  {}\n", "packets", "bytes", what); }
 
 std::string host_text(const HostCounters& counters) {
-  std::string text = "\nthe kernel's own counters meanwhile\n";
+  std::string text =
+      "\nthe kernel's own counters meanwhile (softnet: of the host; the others: of sonde's network namespace)\n";
   if (counters.empty())
     return text + "  no loss in softnet, listen queues, queueing disciplines, interfaces and drivers\n";
   for (const auto& counter : counters)

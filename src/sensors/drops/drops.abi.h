@@ -28,19 +28,19 @@ enum sonde_drop_start {
 };
 
 struct sonde_drop_event {
-	struct sonde_event_header header; // type SONDE_EVENT_DROP; ifindex in network_namespace
-	__u64 location;                   // kernel address in the function that freed the packet
-	__u32 reason;                     // enum skb_drop_reason of the running kernel
-	__u32 network_namespace;          // inode number; 0: not known
-	__u32 packet_size;                // bytes from where the record's bytes begin, VLAN tag not included
-	__u16 captured_size;              // valid members of bytes
-	__u16 segments;                   // wire packets kept together in this one (GSO, GRO); 0 or 1: one
-	__u16 tag_tpid;                   // of the VLAN tag beside the packet, host byte order; 0: none
-	__u16 tag_tci;                    // host byte order
-	__u8 start;                       // enum sonde_drop_start
-	__u8 direction;                   // enum sonde_direction
-	__u8 forwarded;                   // 1: on its way out, but not sent by this host
-	__u8 copied;                      // 1: a socket may have taken a copy of the packet
+	struct sonde_event_header header;          // type SONDE_EVENT_DROP; ifindex in network_namespace
+	__u64 location;                            // kernel address in the function that freed the packet
+	__u32 reason;                              // enum skb_drop_reason of the running kernel
+	__u32 network_namespace;                   // inode number; 0: not known
+	__u32 packet_size;                         // bytes from where the record's bytes begin, VLAN tag not included
+	__u16 captured_size;                       // valid members of bytes
+	__u16 segments;                            // wire packets kept together in this one (GSO, GRO); 0 or 1: one
+	__u16 tag_tpid;                            // of the VLAN tag beside the packet, host byte order; 0: none
+	__u16 tag_tci;                             // host byte order
+	__u8 start;                                // enum sonde_drop_start
+	__u8 direction;                            // enum sonde_direction
+	__u8 forwarded;                            // 1: on its way out, but not sent by this host
+	__u8 copied;                               // 1: a socket may have taken a copy of the packet
 	char interface[SONDE_INTERFACE_NAME_SIZE]; // NUL-terminated; empty: not known
 	struct sonde_socket socket;                // with SONDE_START_NONE, else zero
 	struct sonde_socket_owner owner;           // SONDE_REASON_NO_SOCKET: the packet had none with it

@@ -70,10 +70,6 @@ class Decoder {
   bool answered_ping_ = false;
 };
 
-bool has_fields(const sonde_filter& fields) {
-  return fields.tests != 0 || fields.source.count + fields.destination.count + fields.either.count > 0;
-}
-
 // A packet without headers is judged as one between its socket's addresses would be.
 bool passes(const filter::CompiledFilter& filter, const Drop& drop) {
   if (!drop.bytes.empty()) return filter::matches(filter, drop.packet, drop.bytes);
@@ -91,7 +87,7 @@ bool passes(const filter::CompiledFilter& filter, const Drop& drop) {
 
 Result<void> set_constants(kernel::Object& object, const filter::CompiledFilter& filter) {
   const std::uint32_t receiver = kernel::tracepoint_arguments("kfree_skb") >= arguments_with_receiver;
-  const std::uint32_t fields = has_fields(*filter.fields);
+  const std::uint32_t fields = filter::has_field_tests(*filter.fields);
   auto set = object.set_constant("sonde_has_rx_sk", receiver);
   if (set) set = object.set_constant("sonde_has_fields", fields);
   if (set) set = object.set_constant("sonde_reasons", reason_traits(running_kernel_reasons()));

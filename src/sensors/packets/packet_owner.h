@@ -142,9 +142,11 @@ static __always_inline int is_forwarded(struct __sk_buff *ctx, const struct sond
 	return found != BPF_FIB_LKUP_RET_NOT_FWDED && found != BPF_FIB_LKUP_RET_FWD_DISABLED;
 }
 
-static __always_inline void set_method_tuple(struct sonde_socket_owner *owner)
+/* A connected socket is found as the kernel itself will find it, by both ends; of one that only has its own end known it
+ * is said that it was looked up. */
+static __always_inline void set_method_tuple(struct sonde_socket_owner *owner, int connected)
 {
-	if (owner->method != SONDE_METHOD_NONE)
+	if (!connected && owner->method != SONDE_METHOD_NONE)
 		owner->method = SONDE_METHOD_TUPLE;
 }
 
@@ -173,8 +175,10 @@ static __always_inline int read_tcp_receiver(struct __sk_buff *ctx, struct scrat
 		return 0;
 	taken = is_tcp_taken(ctx, &scratch->event, socket);
 	if (taken) {
+		int connected = socket->state != TCP_LISTEN_STATE;
+
 		read_any_owner(scratch, socket);
-		set_method_tuple(&scratch->owner);
+		set_method_tuple(&scratch->owner, connected);
 	}
 	bpf_sk_release(socket);
 	return taken;
@@ -196,8 +200,10 @@ static __always_inline int read_udp_receiver(struct __sk_buff *ctx, struct scrat
 		return 0;
 	taken = socket->dst_port || !is_forwarded(ctx, &scratch->event);
 	if (taken) {
+		int connected = socket->dst_port != 0;
+
 		read_socket_owner(scratch, socket);
-		set_method_tuple(&scratch->owner);
+		set_method_tuple(&scratch->owner, connected);
 	}
 	bpf_sk_release(socket);
 	return taken;

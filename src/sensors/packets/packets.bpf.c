@@ -143,8 +143,8 @@ static __always_inline long load_bytes(const struct hook_packet *packet, __u32 o
 }
 
 /*
- * A size between 1 and 65536, and known as such: the compiler would fold "no bytes" and "too many" into one comparison of
- * size - 1, from which the verifier of Linux 6.1 learns nothing about the size.
+ * A size between 1 and 65536, and known as such: the compiler would fold "no bytes" and "too many" into one comparison
+ * of size - 1, from which the verifier of Linux 6.1 learns nothing about the size.
  */
 static __always_inline __u32 bounded(__u32 size)
 {

@@ -31,10 +31,6 @@ void set_record_classes(std::uint32_t snaplen, sonde_packets_config& config) {
   }
 }
 
-bool has_fields(const sonde_filter& fields) {
-  return fields.tests != 0 || fields.source.count + fields.destination.count + fields.either.count > 0;
-}
-
 sonde_packets_config make_config(const ProgramOptions& options) {
   sonde_packets_config config{};
   config.transport = options.transport;
@@ -45,7 +41,7 @@ sonde_packets_config make_config(const ProgramOptions& options) {
   config.capture_bytes = options.capture_bytes;
   config.count_totals = options.count_totals;
   config.has_expression = options.filter.has_expression;
-  config.has_fields = has_fields(*options.filter.fields);
+  config.has_fields = filter::has_field_tests(*options.filter.fields);
   config.pass_verdict = options.xdp_verdict;
   if (options.capture_bytes) set_record_classes(options.snaplen, config);
   return config;

@@ -46,8 +46,8 @@ struct sonde_retransmission_event {
 	__u32 sequence;                  // host byte order
 	__u32 end_sequence;              // behind the last byte; SYN and FIN count as one
 	__u32 segments;                  // wire segments, as TcpRetransSegs counts them
-	__u32 unreported; // counted by the socket before this one without a record of their own
-	__s32 error;      // what the sending gave: 0, -errno, or NET_XMIT_DROP = 1
+	__u32 unreported;                // counted by the socket before this one without a record of their own
+	__s32 error;                     // what the sending gave: 0, -errno, or NET_XMIT_DROP = 1
 	__u32 smoothed_rtt_us;
 	__u32 rto_jiffies;
 	__u32 congestion_window; // segments

@@ -155,10 +155,10 @@ TEST_P(OwnerWords, AreErrorsThatNameThem) {
 
 INSTANTIATE_TEST_SUITE_P(
     Wrong, OwnerWords,
-    testing::Values(WrongWords{{"-i", "lo", "--pid", "4711x"}, "4711x"},
-                    WrongWords{{"-i", "lo", "--pid", "4711,"}, "--pid"},
-                    WrongWords{{"-i", "lo", "--user", "nosuchuser"}, "nosuchuser"},
-                    WrongWords{{"-i", "lo", "--container", "ab"}, "--container ab"},
+    testing::Values(WrongWords{{"-i", "lo", "--pid", "4711x"}, "--pid '4711x': expected"},
+                    WrongWords{{"-i", "lo", "--pid", "4711,"}, "--pid '': expected"},
+                    WrongWords{{"-i", "lo", "--user", "nosuchuser"}, "--user 'nosuchuser': expected"},
+                    WrongWords{{"-i", "lo", "--container", "ab"}, "--container 'ab': expected"},
                     WrongWords{{"-i", "lo", "--hook", "bogus"}, "--hook 'bogus'"},
                     WrongWords{{"-i", "lo", "--owner-map-size", "many"}, "--owner-map-size 'many'"},
                     WrongWords{{"-i", "lo", "--owner-map-size", "0"}, "--owner-map-size '0'"},
