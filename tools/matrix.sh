@@ -13,7 +13,8 @@ test_programs() {
 
 cd "$root"
 list=$root/build/dev/kernel-test-programs
-{ test_programs prog && test_programs netns; } >"$list"
+# many_processes_test starts 6,500 processes, which takes too long there.
+{ test_programs prog && test_programs netns; } | grep -v '/many_processes_test$' >"$list"
 
 # Guests are single-threaded, so kernels run beside each other; their output comes one after the other.
 logs=$(mktemp -d)

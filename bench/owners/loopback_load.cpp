@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <thread>
 #include <vector>
 
@@ -29,7 +30,7 @@ constexpr std::uint32_t loopback_addresses = 200;  // a connection is to one of 
 void require(bool good, const char* what) {
   if (good) return;
   std::perror(what);
-  std::exit(1);
+  std::_Exit(1);  // threads may be running
 }
 
 sockaddr_in loopback(std::uint32_t host, std::uint16_t port) {
@@ -45,6 +46,7 @@ struct Listener {
   std::uint16_t port = 0;
 
   Listener() {
+    require(static_cast<bool>(fd), "socket");
     auto address = loopback(0, 0);
     address.sin_addr.s_addr = htonl(INADDR_ANY);
     socklen_t size = sizeof(address);
@@ -57,6 +59,7 @@ struct Listener {
 
 Fd connect_to(std::uint32_t host, std::uint16_t port) {
   Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  require(static_cast<bool>(fd), "socket");
   const auto address = loopback(host, port);
   require(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0, "connect");
   const int on = 1;
@@ -178,4 +181,7 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace sonde::bench
 
-int main(int argc, char** argv) { return sonde::bench::run(argc, argv); }
+int main(int argc, char** argv) try { return sonde::bench::run(argc, argv); } catch (const std::exception& error) {
+  std::fprintf(stderr, "loopback_load: %s\n", error.what());
+  return 1;
+}

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # run.sh LIST: inside the guest of tools/vm/vmtest.sh, from the project's root. Runs the test programs that the file LIST
-# names, doctor, and a capture between two namespaces. One line a step; what failed shows its output.
+# names (that of retransmissions on two rungs of the owner ladder), doctor, and the program's commands between two
+# namespaces. One line a step; what failed shows its output.
 set -uo pipefail
-sonde=build/dev/cli/sonde
+sonde=${SONDE:-build/dev/cli/sonde}
 passed=0 failed=0 skipped=0
 log=$(mktemp)
 
@@ -26,9 +27,14 @@ step() {
 }
 
 run_test_programs() {
-  local program
+  local program rung
   while IFS= read -r program; do
-    step "${program##*/}" "$program" --gtest_brief=0
+    case $program in
+      */retransmissions_netns_test)
+        for rung in fentry kprobe; do step "${program##*/}, $rung" env SONDE_TEST_HOOK=$rung "$program" --gtest_brief=0; done
+        ;;
+      *) step "${program##*/}" "$program" --gtest_brief=0 ;;
+    esac
   done <"$1"
 }
 
@@ -55,6 +61,9 @@ capture() {
   [ $status = 0 ] && [ "$(grep -c '"direction":"in"' "$output")" = 3 ] && [ "$(grep -c '"direction":"out"' "$output")" = 3 ]
 }
 
+# shellcheck source=tests/vm/events.sh
+. tests/vm/events.sh
+
 # Only what was there before is there after: no program, map, link, qdisc.
 nothing_left() { tools/leftovers.sh --since "$1"; }
 
@@ -69,6 +78,10 @@ step 'capture, xdp native' capture --source ebpf --xdp-mode native
 step 'capture, xdp generic' capture --source ebpf --xdp-mode generic
 step 'capture, perf transport' capture --source ebpf --transport perf
 step 'capture, AF_PACKET' capture --source afpacket
+step 'retrans, netem loss, fentry' netem_loss fentry
+step 'retrans, netem loss, kprobe' netem_loss kprobe
+step connections connections_of_both
+step drops drops_of_sender
 ip netns delete left
 ip netns delete right
 step 'nothing left behind' nothing_left "$before"

@@ -151,7 +151,8 @@ std::string protocol_word(std::uint8_t protocol) {
 std::string owner_text(const SocketOwner& owner) {
   if (!owner.owner.known()) return std::string("unknown (") + owner_reason_text(owner.owner.reason) + ")";
   auto text = name_of(owner.owner) + container_text(owner.owner) + doubt_text(owner.owner);
-  if (owner.opener) text += " opened by " + name_of(*owner.opener) + container_text(*owner.opener);
+  if (owner.opener && !is_worker_of(owner.owner, *owner.opener))
+    text += " opened by " + name_of(*owner.opener) + container_text(*owner.opener);
   return text;
 }
 

@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "filter/filter.hpp"
+#include "harness/owner_hook.hpp"
 #include "sensors/connections/connections.hpp"
 
 namespace sonde::test {
@@ -23,7 +24,7 @@ Watch::Watch(const std::vector<const NetworkNamespace*>& where, const FilterOpti
   for (const auto* one : where) namespaces_.insert(inode_of(*one));
   auto compiled = filter::compile(filter);
   if (!compiled) throw std::runtime_error(compiled.error().text());
-  auto source = connections::open({*compiled, owner});
+  auto source = connections::open({*compiled, with_owner_hook(owner)});
   if (!source) throw std::runtime_error(source.error().text());
   source_ = std::move(*source);
   thread_ = std::thread([this] { run(); });

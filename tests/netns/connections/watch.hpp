@@ -25,7 +25,8 @@ std::uint32_t inode_of(const NetworkNamespace& where);
 
 class Watch {
  public:
-  /// Sees the events of these namespaces only: other tests may run beside. Throws if the sensor does not start.
+  /// Sees the events of these namespaces only: other tests may run beside. The rung is that of harness/owner_hook.hpp.
+  /// Throws if the sensor does not start.
   explicit Watch(const std::vector<const NetworkNamespace*>& where, const FilterOptions& filter = {},
                  const OwnerOptions& owner = {});
   Watch(const Watch&) = delete;

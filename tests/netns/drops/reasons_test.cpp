@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "harness/owner_hook.hpp"
 #include "harness/traffic.hpp"
 #include "kernel/attach.hpp"
 #include "kernel/tracing.hpp"
@@ -59,7 +60,7 @@ bool tells_receiver() { return kernel::tracepoint_arguments("kfree_skb") >= 4; }
 // This process has received it. Before Linux 6.11 it is found by its tuple or not at all, but it is nobody else.
 void expect_receiver(const std::vector<Drop>& drops) {
   if (tells_receiver()) {
-    expect_owner(drops, OwnerMethod::sk_storage, OwnerConfidence::high, own_pid);
+    expect_owner(drops, owner_hook_method(), OwnerConfidence::high, own_pid);
     return;
   }
   for (const auto& drop : drops)
@@ -186,7 +187,7 @@ TEST_P(BothFamilies, NetfilterOutputNamesTheSender) {
   const auto drops = seen.in(pair.left, "NETFILTER_DROP");
   EXPECT_EQ(nftables_count(pair.left), 5U);
   EXPECT_EQ(drops.size(), 5U) << lines_of(seen.in(pair.left));
-  expect_owner(drops, OwnerMethod::sk_storage, OwnerConfidence::high, own_pid);
+  expect_owner(drops, owner_hook_method(), OwnerConfidence::high, own_pid);
   for (const auto& drop : drops) {
     EXPECT_EQ(drop.packet.direction, SONDE_DIRECTION_OUT);
     EXPECT_EQ(drop.packet.destination_port, port);
@@ -287,9 +288,9 @@ TEST_P(BothFamilies, TcFiltersBothWays) {
     for (int i = 0; i < 6; ++i) send_to(socket, GetParam().right, port);
   });
   expect_all(seen.in(pair.left, "TC_EGRESS"), 5, "veth0", SONDE_DIRECTION_OUT);
-  expect_owner(seen.in(pair.left, "TC_EGRESS"), OwnerMethod::sk_storage, OwnerConfidence::high, own_pid);
+  expect_owner(seen.in(pair.left, "TC_EGRESS"), owner_hook_method(), OwnerConfidence::high, own_pid);
   expect_all(seen.in(pair.right, "TC_INGRESS"), 6, "veth1", SONDE_DIRECTION_IN);
-  expect_owner(seen.in(pair.right, "TC_INGRESS"), OwnerMethod::sk_storage, OwnerConfidence::high, own_pid);
+  expect_owner(seen.in(pair.right, "TC_INGRESS"), owner_hook_method(), OwnerConfidence::high, own_pid);
   expect_balanced(seen);
 }
 
@@ -307,7 +308,7 @@ TEST_P(BothFamilies, FullQueueNamesTheSender) {
   EXPECT_GT(dropped, 30U);
   expect_all(drops, dropped, "veth0", SONDE_DIRECTION_OUT);
   for (const auto& drop : drops) EXPECT_THAT(drop.reason, testing::AnyOf("QDISC_DROP", "QDISC_OVERLIMIT"));
-  expect_owner(drops, OwnerMethod::sk_storage, OwnerConfidence::high, own_pid);
+  expect_owner(drops, owner_hook_method(), OwnerConfidence::high, own_pid);
   expect_balanced(seen);
 }
 

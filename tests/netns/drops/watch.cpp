@@ -11,6 +11,7 @@
 #include "export/events/drop.hpp"
 #include "filter/filter.hpp"
 #include "harness/command.hpp"
+#include "harness/owner_hook.hpp"
 #include "sensors/drops/drops.hpp"
 
 namespace sonde::test {
@@ -21,7 +22,7 @@ using Source = pipeline::EventSource<Drop>;
 std::unique_ptr<Source> open_source(const WatchOptions& options) {
   auto compiled = filter::compile(options.filter);
   if (!compiled) throw std::runtime_error(compiled.error().text());
-  events::SensorRequest request{std::move(*compiled), {}, options.buffer_bytes};
+  events::SensorRequest request{std::move(*compiled), with_owner_hook({}), options.buffer_bytes};
   request.owner.filter = options.owners;
   auto source = drops::open(request);
   if (!source) throw std::runtime_error(source.error().text());

@@ -27,7 +27,8 @@ struct SeenDrops {
   [[nodiscard]] std::vector<Drop> in(const NetworkNamespace& where, const std::string& reason = {}) const;
 };
 
-/// What the kernel drops while `traffic` runs. Throws when the sensor does not start.
+/// What the kernel drops while `traffic` runs, with the rung of harness/owner_hook.hpp. Throws when the sensor does not
+/// start.
 SeenDrops watch_drops(const std::function<void()>& traffic, const WatchOptions& options = {});
 
 /// Inode number of the namespace.

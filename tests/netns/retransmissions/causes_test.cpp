@@ -34,7 +34,7 @@ TEST(RetransmissionCauses, TheSendersOwnQueue) {
   pair.left.run("ethtool -K veth0 tso off gso off; tc qdisc add dev veth0 root tbf rate 50mbit burst 15k limit 30k");
   Watch watch;
   const auto program = start_traffic(pair.left, {"send", "10.9.0.2", "5001", "2000000", "4"});
-  EXPECT_EQ(program->wait(60s), 0) << program->errors();
+  EXPECT_EQ(program->wait(patience), 0) << program->errors();
   pair.left.run("tc qdisc del dev veth0 root");
   const auto events = watch.stop(pair.left);
   std::vector<Retransmission> sent;
@@ -66,7 +66,7 @@ TEST(RetransmissionCauses, AFilterOfTheReceiverOnThisHost) {
   drop_received(pair.right, every(10));
   Watch watch;
   const auto program = start_traffic(pair.left, {"send", "10.9.0.2", "5001", "2000000", "4"});
-  EXPECT_EQ(program->wait(60s), 0) << program->errors();
+  EXPECT_EQ(program->wait(patience), 0) << program->errors();
   expect_lost_here(watch.stop(pair.left), "NETFILTER_DROP", "veth1", pair.right);
 }
 
@@ -82,7 +82,7 @@ TEST(RetransmissionCauses, LostOnTheWire) {
   const TcpCounters kernel(pair.left);
   Watch watch;
   const auto program = start_traffic(pair.left, {"send", "10.9.0.2", "5001", "2000000", "4"});
-  EXPECT_EQ(program->wait(60s), 0) << program->errors();
+  EXPECT_EQ(program->wait(patience), 0) << program->errors();
   const auto events = watch.stop(pair.left);
   expect_kernel_counts(events, kernel);
   EXPECT_GT(only(events, Kind::fast).size(), 0U);
@@ -94,7 +94,7 @@ TEST(RetransmissionCauses, ASynThatAFilterOfThisHostEats) {
   drop_received(pair.right, "tcp dport 9");
   Watch watch;
   const auto program = start_traffic(pair.left, {"try_connect", "10.9.0.2", "9", "3.5"});
-  EXPECT_EQ(program->wait(20s), 0);
+  EXPECT_EQ(program->wait(patience), 0);
   for (const auto& event : watch.stop(pair.left)) {
     ASSERT_TRUE(event.local_drop) << lines({event});
     EXPECT_EQ(event.local_drop->reason, "NETFILTER_DROP");
@@ -108,12 +108,12 @@ TEST(RetransmissionCauses, NeedlessAsTheDuplicatesTell) {
   const TcpCounters kernel(pair.left);
   Watch watch;
   const auto program = start_traffic(pair.left, {"send_slowly", "10.9.0.2", "5001", "60", "0.1"});
-  EXPECT_TRUE(program->wait_for_output_text("\n", 60s));
+  EXPECT_TRUE(program->wait_for_output_text("\n", patience));
   std::this_thread::sleep_for(300ms);
   drop_received(pair.left, "tcp sport 5001");
   std::this_thread::sleep_for(900ms);
   stop_dropping(pair.left);
-  EXPECT_EQ(program->wait(20s), 0) << program->errors();
+  EXPECT_EQ(program->wait(patience), 0) << program->errors();
   const auto events = watch.stop(pair.left);
   expect_kernel_counts(events, kernel);
   std::uint64_t needless = 0;
@@ -136,12 +136,12 @@ TEST(RetransmissionCauses, NeedlessAsTheTimestampsTell) {
   const TcpCounters kernel(pair.left);
   Watch watch;
   const auto program = start_traffic(pair.left, {"send_slowly", "10.9.0.2", "5001", "60", "0.1"});
-  EXPECT_TRUE(program->wait_for_output_text("\n", 60s));
+  EXPECT_TRUE(program->wait_for_output_text("\n", patience));
   std::this_thread::sleep_for(300ms);
   pair.right.run("tc qdisc add dev veth1 root tbf rate 1kbit burst 100 limit 100000");
   std::this_thread::sleep_for(800ms);
   pair.right.run("tc qdisc change dev veth1 root tbf rate 1gbit burst 64k limit 100000");
-  EXPECT_EQ(program->wait(20s), 0) << program->errors();
+  EXPECT_EQ(program->wait(patience), 0) << program->errors();
   const auto events = watch.stop(pair.left);
   expect_kernel_counts(events, kernel);
   const auto spurious = only(events, Kind::spurious);
@@ -168,7 +168,7 @@ TEST(RetransmissionCauses, DuplicatesOfTheNetworkAreNotOurs) {
   const TcpCounters kernel(pair.left);
   Watch watch;
   const auto program = start_traffic(pair.left, {"send_slowly", "10.9.0.2", "5001", "30", "0.02"});
-  EXPECT_EQ(program->wait(20s), 0) << program->errors();
+  EXPECT_EQ(program->wait(patience), 0) << program->errors();
   const auto events = watch.stop(pair.left);
   EXPECT_GT(kernel.grown("TCPDSACKRecv"), 0U);
   EXPECT_TRUE(events.empty()) << lines(events);

@@ -25,7 +25,7 @@ TEST(RetransmissionCounts, EqualTheKernelsAndNameTheSenders) {
     programs.push_back(start_traffic(pair.left, {"send", "10.9.0.2", "5001", "300000", "10"}));
   std::map<std::uint16_t, std::uint32_t> senders;
   for (const auto& program : programs) {
-    EXPECT_EQ(program->wait(60s), 0) << program->errors();
+    EXPECT_EQ(program->wait(patience), 0) << program->errors();
     senders.merge(ports_of(*program));
   }
   EXPECT_EQ(senders.size(), 200U);
@@ -43,7 +43,7 @@ TEST(RetransmissionCounts, ATailThatIsLostIsProbed) {
   const TcpCounters kernel(pair.left);
   Watch watch;
   const auto program = start_traffic(pair.left, {"send_slowly", "10.9.0.2", "5001", "15", "0.3"});
-  EXPECT_EQ(program->wait(60s), 0) << program->errors();
+  EXPECT_EQ(program->wait(patience), 0) << program->errors();
   const auto events = watch.stop(pair.left);
   expect_kernel_counts(events, kernel);
   expect_senders(events, ports_of(*program));
@@ -59,7 +59,7 @@ TEST(RetransmissionCounts, WithoutProbesTheTimerFires) {
   const TcpCounters kernel(pair.left);
   Watch watch;
   const auto program = start_traffic(pair.left, {"send_slowly", "10.9.0.2", "5001", "15", "0.3"});
-  EXPECT_EQ(program->wait(60s), 0) << program->errors();
+  EXPECT_EQ(program->wait(patience), 0) << program->errors();
   const auto events = watch.stop(pair.left);
   expect_kernel_counts(events, kernel);
   EXPECT_GT(segments(events, {Kind::rto}), 2U);
@@ -78,11 +78,11 @@ TEST(RetransmissionCounts, AfterABlackoutAcknowledgmentsDriveTheRest) {
   const TcpCounters kernel(pair.left);
   Watch watch;
   const auto program = start_traffic(pair.left, {"send", "10.9.0.2", "5001", "100000000", "2"});
-  EXPECT_TRUE(program->wait_for_output_text("\n", 60s));
+  EXPECT_TRUE(program->wait_for_output_text("\n", patience));
   drop_received(pair.right, "meta l4proto tcp meta length > 100");
   std::this_thread::sleep_for(1500ms);
   stop_dropping(pair.right);
-  EXPECT_EQ(program->wait(60s), 0) << program->errors();
+  EXPECT_EQ(program->wait(patience), 0) << program->errors();
   const auto events = watch.stop(pair.left);
   expect_kernel_counts(events, kernel);
   EXPECT_GT(segments(events, {Kind::rto}), 1U) << lines(events);
@@ -95,7 +95,7 @@ TEST(RetransmissionCounts, ASynThatNobodyAnswers) {
   const TcpCounters kernel(pair.left);
   Watch watch;
   const auto program = start_traffic(pair.left, {"try_connect", "10.9.0.2", "9", "3.5"});
-  EXPECT_EQ(program->wait(20s), 0) << program->errors();
+  EXPECT_EQ(program->wait(patience), 0) << program->errors();
   const auto events = watch.stop(pair.left);
   expect_kernel_counts(events, kernel);
   ASSERT_GE(only(events, Kind::syn).size(), 1U) << lines(events);
@@ -111,12 +111,12 @@ TEST(RetransmissionCounts, ASynThatNobodyAnswers) {
 TEST(RetransmissionCounts, ASynAckThatNobodyAnswers) {
   const Pair pair;
   const auto server = start_traffic(pair.left, {"serve", "10.9.0.1", "5001", "100"});
-  ASSERT_TRUE(server->wait_for_output_text("listening", 60s));
+  ASSERT_TRUE(server->wait_for_output_text("listening", patience));
   drop_received(pair.right, "tcp sport 5001");
   const TcpCounters kernel(pair.left);
   Watch watch;
   const auto client = start_traffic(pair.right, {"try_connect", "10.9.0.1", "5001", "3.5"});
-  EXPECT_EQ(client->wait(20s), 0) << client->errors();
+  EXPECT_EQ(client->wait(patience), 0) << client->errors();
   const auto events = watch.stop(pair.left);
   expect_kernel_counts(events, kernel);
   ASSERT_GE(only(events, Kind::syn_ack).size(), 1U) << lines(events);
@@ -144,7 +144,7 @@ TEST(RetransmissionCounts, ThePathsMtuShrinks) {
   const TcpCounters kernel(left);
   Watch watch;
   const auto program = start_traffic(left, {"send", "10.9.2.1", "5001", "100000"});
-  EXPECT_EQ(program->wait(30s), 0) << program->errors();
+  EXPECT_EQ(program->wait(patience), 0) << program->errors();
   const auto events = watch.stop(left);
   expect_kernel_counts(events, kernel);
   EXPECT_GT(only(events, Kind::path_mtu).size(), 0U) << lines(events);
@@ -158,7 +158,7 @@ TEST(RetransmissionCounts, WhatTheQueueRefusesIsCountedToo) {
   pair.left.run("ethtool -K veth0 tso off gso off; tc qdisc add dev veth0 root tbf rate 20mbit burst 6k limit 9k");
   Watch watch;
   const auto program = start_traffic(pair.left, {"send", "10.9.0.2", "5001", "400000", "6"});
-  EXPECT_EQ(program->wait(60s), 0) << program->errors();
+  EXPECT_EQ(program->wait(patience), 0) << program->errors();
   pair.left.run("tc qdisc del dev veth0 root");
   const auto events = watch.stop(pair.left);
   expect_kernel_counts(events, kernel);
@@ -172,7 +172,7 @@ TEST(RetransmissionCounts, NothingLostNothingTold) {
   const TcpCounters kernel(pair.left);
   Watch watch;
   const auto program = start_traffic(pair.left, {"send", "10.9.0.2", "5001", "2000000", "4"});
-  EXPECT_EQ(program->wait(30s), 0) << program->errors();
+  EXPECT_EQ(program->wait(patience), 0) << program->errors();
   const auto events = watch.stop(pair.left);
   expect_kernel_counts(events, kernel);
 }

@@ -21,7 +21,7 @@ std::vector<Retransmission> send_with_losses(const Pair& pair, const std::vector
   drop_received(pair.right, every(8));
   Watch watch;
   program = start_traffic(pair.left, words);
-  EXPECT_EQ(program->wait(60s), 0) << program->errors();
+  EXPECT_EQ(program->wait(patience), 0) << program->errors();
   auto events = watch.stop(pair.left);
   EXPECT_GT(segments(events), 0U);
   return events;
@@ -30,11 +30,11 @@ std::vector<Retransmission> send_with_losses(const Pair& pair, const std::vector
 TEST(RetransmissionOwners, AnAcceptedSocketIsTheServers) {
   const Pair pair;
   const auto server = start_traffic(pair.left, {"serve", "10.9.0.1", "5001", "400000"});
-  ASSERT_TRUE(server->wait_for_output_text("listening", 60s));
+  ASSERT_TRUE(server->wait_for_output_text("listening", patience));
   drop_received(pair.right, every(8));
   Watch watch;
   const auto client = start_traffic(pair.right, {"fetch", "10.9.0.1", "5001", "3"});
-  EXPECT_EQ(client->wait(60s), 0) << client->errors();
+  EXPECT_EQ(client->wait(patience), 0) << client->errors();
   const auto events = watch.stop(pair.left);
   ASSERT_GT(events.size(), 0U);
   const auto ports = ports_of(*client);
@@ -49,12 +49,12 @@ TEST(RetransmissionOwners, AnAcceptedSocketIsTheServers) {
 TEST(RetransmissionOwners, AnAcceptedSocketThatWasOnlyClosed) {
   const Pair pair;
   const auto server = start_traffic(pair.left, {"hang_up", "10.9.0.1", "5001"});
-  ASSERT_TRUE(server->wait_for_output_text("listening", 60s));
+  ASSERT_TRUE(server->wait_for_output_text("listening", patience));
   drop_received(pair.right, "tcp flags & fin == fin numgen inc mod 2 0");
   const TcpCounters kernel(pair.left);
   Watch watch;
   const auto client = start_traffic(pair.right, {"fetch", "10.9.0.1", "5001", "3"});
-  EXPECT_EQ(client->wait(60s), 0) << client->errors();
+  EXPECT_EQ(client->wait(patience), 0) << client->errors();
   const auto events = watch.stop(pair.left);
   ASSERT_GT(events.size(), 0U);
   EXPECT_EQ(segments(events), kernel.grown("RetransSegs")) << lines(events);
@@ -91,12 +91,12 @@ TEST(RetransmissionOwners, ListenersThatShareAPort) {
   const Pair pair;
   const auto one = start_traffic(pair.left, {"serve", "10.9.0.1", "5001", "200000", "reuse"});
   const auto other = start_traffic(pair.left, {"serve", "10.9.0.1", "5001", "200000", "reuse"});
-  ASSERT_TRUE(one->wait_for_output_text("listening", 60s));
-  ASSERT_TRUE(other->wait_for_output_text("listening", 60s));
+  ASSERT_TRUE(one->wait_for_output_text("listening", patience));
+  ASSERT_TRUE(other->wait_for_output_text("listening", patience));
   drop_received(pair.right, every(8));
   Watch watch;
   const auto client = start_traffic(pair.right, {"fetch", "10.9.0.1", "5001", "20"});
-  EXPECT_EQ(client->wait(60s), 0) << client->errors();
+  EXPECT_EQ(client->wait(patience), 0) << client->errors();
   const auto events = watch.stop(pair.left);
   auto servers = ports_of(*one);
   EXPECT_GT(servers.size(), 0U);
@@ -117,8 +117,8 @@ TEST(RetransmissionOwners, TheSameTupleInTwoNamespaces) {
   const std::vector<std::string> words = {"send", "10.9.0.2", "5001", "400000", "1", "40001"};
   const auto one_sender = start_traffic(one.left, words);
   const auto other_sender = start_traffic(other.left, words);
-  EXPECT_EQ(one_sender->wait(60s), 0) << one_sender->errors();
-  EXPECT_EQ(other_sender->wait(60s), 0) << other_sender->errors();
+  EXPECT_EQ(one_sender->wait(patience), 0) << one_sender->errors();
+  EXPECT_EQ(other_sender->wait(patience), 0) << other_sender->errors();
   const auto events = watch.stop(std::set{inode(one.left), inode(other.left)});
   std::map<std::uint32_t, int> seen;
   for (const auto& event : events) {
@@ -152,7 +152,7 @@ TEST(RetransmissionOwners, AProcessThatHasExitedIsStillNamed) {
   Watch watch;
   drop_received(pair.right, "meta l4proto tcp meta length > 200");
   const auto program = start_traffic(pair.left, {"leave", "10.9.0.2", "5001", "100000"});
-  EXPECT_EQ(program->wait(20s), 0) << program->errors();
+  EXPECT_EQ(program->wait(patience), 0) << program->errors();
   std::this_thread::sleep_for(1s);
   stop_dropping(pair.right);
   std::this_thread::sleep_for(1500ms);
@@ -171,7 +171,7 @@ TEST(RetransmissionOwners, ATupleThatTheNextProcessUsesAtOnce) {
   std::vector<std::unique_ptr<Process>> programs;
   for (int i = 0; i < 3; ++i) {
     programs.push_back(start_traffic(pair.left, {"send_reset", "10.9.0.2", "5001", "300000", "40002"}));
-    EXPECT_EQ(programs.back()->wait(60s), 0) << programs.back()->errors();
+    EXPECT_EQ(programs.back()->wait(patience), 0) << programs.back()->errors();
   }
   const auto events = watch.stop(pair.left);
   // In this order, and none under the name of the one before.
@@ -189,8 +189,8 @@ TEST(RetransmissionOwners, BothFamiliesAndPortsTheRightWayRound) {
   Watch watch;
   const auto ipv6 = start_traffic(pair.left, {"send", "fd09::2", "5001", "300000"});
   const auto mapped = start_traffic(pair.left, {"send", "::ffff:10.9.0.2", "5001", "300000"});
-  EXPECT_EQ(ipv6->wait(60s), 0) << ipv6->errors();
-  EXPECT_EQ(mapped->wait(60s), 0) << mapped->errors();
+  EXPECT_EQ(ipv6->wait(patience), 0) << ipv6->errors();
+  EXPECT_EQ(mapped->wait(patience), 0) << mapped->errors();
   const auto events = watch.stop(pair.left);
   auto senders = ports_of(*ipv6);
   senders.merge(ports_of(*mapped));
@@ -217,7 +217,7 @@ TEST(RetransmissionOwners, FiltersByEndpointAndOwner) {
   python.filter.processes = {"python3"};
   Watch wanted(port, python), of_nobody({}, nobody), of_other_port(other_port);
   const auto program = start_traffic(pair.left, {"send", "10.9.0.2", "5001", "400000"});
-  EXPECT_EQ(program->wait(60s), 0) << program->errors();
+  EXPECT_EQ(program->wait(patience), 0) << program->errors();
   expect_senders(wanted.stop(pair.left), ports_of(*program));
   EXPECT_TRUE(of_nobody.stop(pair.left).empty());
   EXPECT_TRUE(of_other_port.stop(pair.left).empty());
@@ -232,14 +232,14 @@ std::uint64_t resident_kilobytes() {
 TEST(RetransmissionOwners, ManyShortConnectionsLeaveNothingBehind) {
   const Pair pair;
   const auto server = start_traffic(pair.right, {"take", "10.9.0.2", "5001"});
-  ASSERT_TRUE(server->wait_for_output_text("listening", 60s));
+  ASSERT_TRUE(server->wait_for_output_text("listening", patience));
   const TcpCounters kernel(pair.left);
   Watch watch;
   const auto warm = start_traffic(pair.left, {"short_connections", "10.9.0.2", "5001", "2000"});
-  EXPECT_EQ(warm->wait(60s), 0) << warm->errors();
+  EXPECT_EQ(warm->wait(patience), 0) << warm->errors();
   const auto before = resident_kilobytes();
   const auto program = start_traffic(pair.left, {"short_connections", "10.9.0.2", "5001", "10000"});
-  EXPECT_EQ(program->wait(60s), 0) << program->errors();
+  EXPECT_EQ(program->wait(patience), 0) << program->errors();
   EXPECT_LT(resident_kilobytes(), before + 4096);
   EXPECT_EQ(segments(watch.stop(pair.left)), kernel.grown("RetransSegs"));
 }

@@ -6,11 +6,13 @@
 #include <algorithm>
 #include <iterator>
 
+#include "harness/owner_hook.hpp"
+
 namespace sonde::test {
 
 std::unique_ptr<Process> start_receiver(const NetworkNamespace& where, const std::string& address) {
   auto receiver = start_traffic(where, {"receive", address, "5001"});
-  EXPECT_TRUE(receiver->wait_for_output_text("listening", std::chrono::seconds(60))) << receiver->errors();
+  EXPECT_TRUE(receiver->wait_for_output_text("listening", patience)) << receiver->errors();
   return receiver;
 }
 
@@ -35,7 +37,7 @@ void expect_senders(const std::vector<Retransmission>& events, const std::map<st
     const auto sender = senders.find(event.socket.local.port);
     ASSERT_NE(sender, senders.end()) << lines({event});
     EXPECT_EQ(event.owner.owner.pid, sender->second) << lines({event});
-    EXPECT_EQ(event.owner.owner.method, OwnerMethod::sk_storage) << lines({event});
+    EXPECT_EQ(event.owner.owner.method, owner_hook_method()) << lines({event});
   }
 }
 

@@ -10,6 +10,7 @@
 
 #include "export/events/retransmission.hpp"
 #include "filter/filter.hpp"
+#include "harness/owner_hook.hpp"
 #include "sensors/retransmissions/retransmissions.hpp"
 
 namespace sonde::test {
@@ -40,7 +41,7 @@ Value value_of(Result<Value> result) {
 }  // namespace
 
 Watch::Watch(const FilterOptions& filter, const OwnerOptions& owner)
-    : source_(value_of(retransmissions::open({value_of(filter::compile(filter)), owner}))) {
+    : source_(value_of(retransmissions::open({value_of(filter::compile(filter)), with_owner_hook(owner)}))) {
   thread_ = std::thread([this] {
     std::vector<std::unique_ptr<pipeline::EventSink<Retransmission>>> sinks;
     sinks.push_back(std::make_unique<Collector>(events_));
@@ -84,7 +85,7 @@ std::uint32_t inode(const NetworkNamespace& where) {
 }
 
 std::unique_ptr<Process> start_traffic(const NetworkNamespace& where, std::vector<std::string> words) {
-  words.insert(words.begin(), {"python3", SONDE_TRAFFIC});
+  words.insert(words.begin(), {"python3", "-IS", SONDE_TRAFFIC});
   return std::make_unique<Process>(where, std::move(words));
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -18,10 +19,13 @@
 
 namespace sonde::test {
 
+/// For programs to start or end: an emulated machine takes minutes to start 20 of them. ctest has a limit of its own.
+inline constexpr std::chrono::minutes patience{10};
+
 /// Inode number, as sockets of the namespace show it.
 std::uint32_t inode(const NetworkNamespace& where);
 
-/// The sensor, running from here to stop(). Failures throw.
+/// The sensor, running from here to stop(), on the rung of harness/owner_hook.hpp. Failures throw.
 class Watch {
  public:
   explicit Watch(const FilterOptions& filter = {}, const OwnerOptions& owner = {});
