@@ -7,8 +7,9 @@ errors=$(mktemp)
 traffic=tests/netns/retransmissions/traffic.py
 watcher='' sender='' receiver=''
 
-in_left() { nsenter --net=/run/netns/left "$@"; }
-in_right() { nsenter --net=/run/netns/right "$@"; }
+# No functions: in the background $! must be the program itself.
+in_left=(nsenter --net=/run/netns/left)
+in_right=(nsenter --net=/run/netns/right)
 
 # waits_for WORDS FILE PID: until the file has the words; fails if the process ends before
 waits_for() {
@@ -38,7 +39,7 @@ end_watch() {
 start_receiver() {
   local listening
   listening=$(mktemp)
-  in_right python3 "$traffic" receive 192.0.2.2 5001 >"$listening" &
+  "${in_right[@]}" python3 "$traffic" receive 192.0.2.2 5001 >"$listening" &
   receiver=$!
   waits_for listening "$listening" $receiver
 }
@@ -50,23 +51,23 @@ end_receiver() {
 
 # Four connections of one process, all data acknowledged at the end.
 bulk_transfer() {
-  in_left python3 "$traffic" send 192.0.2.2 5001 "$1" 4 &
+  "${in_left[@]}" python3 "$traffic" send 192.0.2.2 5001 "$1" 4 &
   sender=$!
   wait $sender
 }
 
 # A counter of the whole namespace.
-segments_sent_again() { in_left nstat -asz TcpRetransSegs | awk '$1 == "TcpRetransSegs" { print $2 }'; }
+segments_sent_again() { "${in_left[@]}" nstat -asz TcpRetransSegs | awk '$1 == "TcpRetransSegs" { print $2 }'; }
 
 # netem_loss HOOK: netem loses what left sends. `sonde retrans` tells of as many segments as the kernel counts there, and
 # the sender's process with each.
 netem_loss() {
   local before again
-  in_left tc qdisc add dev veth0 root netem loss 5% && start_receiver && watch retrans --hook "$1" || return
+  "${in_left[@]}" tc qdisc add dev veth0 root netem loss 5% && start_receiver && watch retrans --hook "$1" || return
   before=$(segments_sent_again)
   bulk_transfer 4000000 || return
   again=$(($(segments_sent_again) - before))
-  in_left tc qdisc delete dev veth0 root
+  "${in_left[@]}" tc qdisc delete dev veth0 root
   end_receiver
   end_watch || return
   cat "$events"
@@ -94,12 +95,12 @@ connections_of_both() {
 
 # What a firewall takes from a sender carries the sender's name.
 drops_of_sender() {
-  in_left nft 'add table inet t; add chain inet t c { type filter hook output priority 0; }; add rule inet t c udp dport 9 drop' &&
+  "${in_left[@]}" nft 'add table inet t; add chain inet t c { type filter hook output priority 0; }; add rule inet t c udp dport 9 drop' &&
     watch drops || return
-  in_left bash -c 'for i in 1 2 3 4 5; do echo >/dev/udp/192.0.2.2/9; done; true' 2>/dev/null &
+  "${in_left[@]}" bash -c 'for i in 1 2 3 4 5; do echo >/dev/udp/192.0.2.2/9; done; true' 2>/dev/null &
   sender=$!
   wait $sender
-  in_left nft delete table inet t
+  "${in_left[@]}" nft delete table inet t
   end_watch || return
   cat "$events"
   jq --slurp --exit-status --argjson sender $sender '
