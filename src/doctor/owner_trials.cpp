@@ -40,9 +40,10 @@ const char* advice_for(const std::string& rung) {
 }  // namespace
 
 Finding try_owner_rung(const std::string& rung, const Privileges& privileges) {
-  const auto attached = owners::attach_rung(rung, map_size, false);
+  const auto attached = owners::attach_rung(rung, map_size, owners::Sharing::none);
   if (!attached) return failure(attached.error(), privileges, CAP_BPF, advice_for(rung));
   const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!socket) return cannot_tell(fail_errno("cannot open a socket").error().text());
   send_datagram(socket);
   const auto owner = owners::recorded_owner(*attached, socket.get());
   if (!owner || !is_own(owner->user)) return no(silent, "report this: the hook is there and stays silent");
@@ -52,7 +53,8 @@ Finding try_owner_rung(const std::string& rung, const Privileges& privileges) {
 
 Finding try_owner_seed(const Privileges& privileges) {
   const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  const auto attached = owners::attach_rung("auto", map_size, false);
+  if (!socket) return cannot_tell(fail_errno("cannot open a socket").error().text());
+  const auto attached = owners::attach_rung("auto", map_size, owners::Sharing::none);
   if (!attached) return cannot_tell(attached.error().text(), "see the rows above");
   const auto run = kernel::run_iterator(attached->object, "sonde_seed");
   if (!run) return failure(run.error(), privileges, CAP_BPF, "needs Linux 5.8 with BTF");

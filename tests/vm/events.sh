@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Part of run.sh: the event commands of the program $sonde on traffic between the namespaces left and right. Each function
-# is a step: what it prints is shown if it fails.
+# Part of run.sh: the event commands of the program $sonde on traffic between the namespaces left and right. The last three
+# functions are steps: what they print is shown if they fail.
 events=$(mktemp)
 errors=$(mktemp)
 traffic=tests/netns/retransmissions/traffic.py
@@ -21,6 +21,7 @@ waits_for() {
 
 # watch COMMAND OPTIONS...: `sonde COMMAND` in the background, from when its hooks are attached
 watch() {
+  : >"$errors" # of the one before
   # shellcheck disable=SC2154 # of run.sh
   "$sonde" "$@" -o json >"$events" 2>"$errors" &
   watcher=$!
@@ -62,7 +63,7 @@ segments_sent_again() { "${in_left[@]}" nstat -asz TcpRetransSegs | awk '$1 == "
 # netem_loss HOOK: netem loses what left sends. `sonde retrans` tells of as many segments as the kernel counts there, and
 # the sender's process with each.
 netem_loss() {
-  local before again
+  local before again left
   "${in_left[@]}" tc qdisc add dev veth0 root netem loss 5% && start_receiver && watch retrans --hook "$1" || return
   before=$(segments_sent_again)
   bulk_transfer 4000000 || return
@@ -72,9 +73,11 @@ netem_loss() {
   end_watch || return
   cat "$events"
   echo "the kernel counts $again"
-  jq --slurp --exit-status --argjson again "$again" --argjson pid $sender --argjson left "$(stat -Lc %i /run/netns/left)" '
+  left=$(stat -Lc %i /run/netns/left)
+  jq --slurp --exit-status --argjson again "$again" --argjson pid $sender --argjson left "$left" '
     map(select(.type == "retransmission" and .network_namespace == $left)) |
-    (map((.segments // 0) + (.unreported // 0)) | add) as $told | (map(select(.owner.pid != $pid)) | length) as $others |
+    (map((.segments // 0) + (.unreported // 0)) | add) as $told |
+    (map(select(.owner.pid != $pid)) | length) as $others |
     "told \($told), of \($others) events the sender is not named" | debug |
     $again > 0 and $told == $again and $others == 0' "$events"
 }
@@ -82,7 +85,10 @@ netem_loss() {
 # Both ends of each connection open and end, under the name of the process there.
 connections_of_both() {
   start_receiver && watch connections && bulk_transfer 10000 || return
-  sleep 1
+  for _ in {1..60}; do
+    [ "$(grep -c '"event":"closed"' "$events")" -lt 8 ] || break
+    sleep 1
+  done
   end_watch || return
   end_receiver
   cat "$events"
@@ -95,8 +101,8 @@ connections_of_both() {
 
 # What a firewall takes from a sender carries the sender's name.
 drops_of_sender() {
-  "${in_left[@]}" nft 'add table inet t; add chain inet t c { type filter hook output priority 0; }; add rule inet t c udp dport 9 drop' &&
-    watch drops || return
+  "${in_left[@]}" nft 'add table inet t; add chain inet t c { type filter hook output priority 0; };
+    add rule inet t c udp dport 9 drop' && watch drops || return
   "${in_left[@]}" bash -c 'for i in 1 2 3 4 5; do echo >/dev/udp/192.0.2.2/9; done; true' 2>/dev/null &
   sender=$!
   wait $sender

@@ -31,7 +31,9 @@ run_test_programs() {
   while IFS= read -r program; do
     case $program in
       */retransmissions_netns_test)
-        for rung in fentry kprobe; do step "${program##*/}, $rung" env SONDE_TEST_HOOK=$rung "$program" --gtest_brief=0; done
+        for rung in fentry kprobe; do
+          step "${program##*/}, $rung" env SONDE_TEST_HOOK=$rung "$program" --gtest_brief=0
+        done
         ;;
       *) step "${program##*/}" "$program" --gtest_brief=0 ;;
     esac

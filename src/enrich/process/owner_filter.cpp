@@ -58,7 +58,7 @@ Result<void> check_words(const OwnerFilter& filter) {
 
 template <class List, class Value>
 bool contains(const List& list, const Value& value) {
-  return std::find(list.begin(), list.end(), value) != list.end();
+  return std::ranges::find(list, value) != list.end();
 }
 
 // The kernel keeps 15 bytes of a name.
@@ -111,9 +111,9 @@ bool CompiledOwnerFilter::matches(const Process& process, const std::string& thr
   if (!state.pids.empty() && !contains(state.pids, process.pid)) return false;
   if (!state.uids.empty() && !contains(state.uids, process.uid)) return false;
   const auto named = [&](const std::string& word) { return is_named(process, thread_comm, word); };
-  if (!state.processes.empty() && std::none_of(state.processes.begin(), state.processes.end(), named)) return false;
+  if (!state.processes.empty() && std::ranges::none_of(state.processes, named)) return false;
   const auto inside = [&](const std::string& word) { return process.container && is_in(*process.container, word); };
-  return state.containers.empty() || std::any_of(state.containers.begin(), state.containers.end(), inside);
+  return state.containers.empty() || std::ranges::any_of(state.containers, inside);
 }
 
 bool CompiledOwnerFilter::matches(const Owner& owner) const {

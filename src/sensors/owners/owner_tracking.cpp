@@ -77,7 +77,7 @@ OwnerTracking::~OwnerTracking() = default;
 Result<std::unique_ptr<OwnerTracking>> OwnerTracking::start(const OwnerOptions& options) {
   auto filter = enrich::CompiledOwnerFilter::compile(options.filter);
   if (!filter) return std::unexpected(filter.error());
-  auto attached = attach_rung(options.hook, options.map_size, !options.filter.empty());
+  auto attached = attach_rung(options.hook, options.map_size, Sharing::allowed);
   if (!attached) return std::unexpected(attached.error());
   auto state = std::make_unique<State>(std::move(*attached), std::move(*filter));
   const auto verdicts = state->attached.object.map_fd("sonde_owner_verdicts");

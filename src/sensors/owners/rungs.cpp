@@ -8,6 +8,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "kernel/shared_links.hpp"
 #include "kernel/tracing.hpp"
 
 extern "C" {
@@ -19,6 +20,8 @@ namespace sonde::owners {
 namespace {
 
 using Programs = std::vector<const char*>;
+
+constexpr const char* storage = "sonde_owners";
 
 const char* accept_program() {
   return kernel::function_arguments("inet_csk_accept") == 4 ? "sonde_fexit_accept_4" : "sonde_fexit_accept";
@@ -72,18 +75,19 @@ bool is_cgroup(const kernel::Object& object, std::string_view program) {
   return false;
 }
 
-Result<kernel::Object> load(const Rung& rung, const Programs& programs, std::uint32_t map_size, bool filtered) {
+// `shared`: the storage of another process, whose programs fill it; then only the iterator is loaded.
+Result<kernel::Object> load(const Rung& rung, const Programs& programs, std::uint32_t map_size, const Fd& shared) {
   auto object = kernel::Object::open({sonde_owners_bpf_object, sonde_owners_bpf_object_end}, "sonde_owners");
   if (!object) return object;
   const std::uint32_t store = rung.store;
   const std::uint32_t entries = rung.store == SONDE_STORE_COOKIE ? map_size : 1;
-  for (const auto& done : {object->set_constant("sonde_owner_store", store),
-                           object->set_constant("sonde_owner_filtered", std::uint32_t{filtered}),
-                           object->set_max_entries("sonde_owners_by_cookie", entries)})
+  for (const auto& done :
+       {object->set_constant("sonde_owner_store", store), object->set_max_entries("sonde_owners_by_cookie", entries),
+        shared ? object->reuse_map(storage, shared.get()) : Result<void>{}})
     if (!done) return std::unexpected(done.error());
   for (const auto& program : object->programs()) {
-    const bool wanted = program.name == "sonde_seed" || std::ranges::find(programs, program.name) != programs.end();
-    auto set = object->set_autoload(program.name, wanted);
+    const bool hook = !shared && std::ranges::find(programs, program.name) != programs.end();
+    auto set = object->set_autoload(program.name, hook || program.name == "sonde_seed");
     if (!set) return std::unexpected(set.error());
   }
   auto loaded = object->load();
@@ -91,20 +95,44 @@ Result<kernel::Object> load(const Rung& rung, const Programs& programs, std::uin
   return object;
 }
 
-Result<Attached> attach(const Rung& rung, std::uint32_t map_size, bool filtered) {
-  auto programs = rung.programs();
-  if (programs.empty()) return fail(ErrorKind::unsupported, "this kernel has none of its hooks");
-  programs = with_common(rung, std::move(programs));
-  auto object = load(rung, programs, map_size, filtered);
-  if (!object) return std::unexpected(object.error());
+Result<std::vector<kernel::Link>> attach_programs(const kernel::Object& object, const Programs& programs) {
   std::vector<kernel::Link> links;
+  links.reserve(programs.size());
   for (const auto* program : programs) {
-    auto link = is_cgroup(*object, program) ? kernel::attach_cgroup_root(*object, program)
-                                            : kernel::attach_tracing(*object, program);
+    auto link = is_cgroup(object, program) ? kernel::attach_cgroup_root(object, program)
+                                           : kernel::attach_tracing(object, program);
     if (!link) return std::unexpected(link.error());
     links.push_back(std::move(*link));
   }
-  return Attached{std::move(*object), std::move(links), &rung, std::string("owners by ") + rung.name};
+  return links;
+}
+
+// A second sonde would cost every send a second time for the same record.
+Result<Attached> join(const Rung& rung, const Programs& programs) {
+  if (rung.store != SONDE_STORE_SK_STORAGE) return fail(ErrorKind::failed, "this store is not shared");
+  auto found = kernel::find_shared_links({storage, BPF_MAP_TYPE_SK_STORAGE, sizeof(sonde_owner)},
+                                         {programs.begin(), programs.end()});
+  if (!found) return std::unexpected(found.error());
+  auto object = load(rung, programs, 1, found->map);
+  if (!object) return std::unexpected(object.error());
+  std::vector<kernel::Link> links;
+  links.reserve(found->links.size());
+  for (auto& link : found->links) links.emplace_back(rung.name, std::move(link));
+  return Attached{std::move(*object), std::move(links), &rung,
+                  std::string("owners by ") + rung.name + ", shared with another sonde"};
+}
+
+Result<Attached> attach(const Rung& rung, std::uint32_t map_size, Sharing sharing) {
+  auto programs = rung.programs();
+  if (programs.empty()) return fail(ErrorKind::unsupported, "this kernel has none of its hooks");
+  programs = with_common(rung, std::move(programs));
+  if (sharing == Sharing::allowed)
+    if (auto joined = join(rung, programs)) return joined;
+  auto object = load(rung, programs, map_size, Fd());
+  if (!object) return std::unexpected(object.error());
+  auto links = attach_programs(*object, programs);
+  if (!links) return std::unexpected(links.error());
+  return Attached{std::move(*object), std::move(*links), &rung, std::string("owners by ") + rung.name};
 }
 
 std::string names() {
@@ -122,11 +150,11 @@ std::string short_reason(const Rung& rung, const Error& error) {
 
 std::span<const Rung> rungs() { return ladder; }
 
-Result<Attached> attach_rung(const std::string& name, std::uint32_t map_size, bool filtered) {
+Result<Attached> attach_rung(const std::string& name, std::uint32_t map_size, Sharing sharing) {
   std::string reasons, failed;
   for (const auto& rung : ladder) {
     if (name != "auto" && name != rung.name) continue;
-    auto attached = attach(rung, map_size, filtered);
+    auto attached = attach(rung, map_size, sharing);
     if (attached) {
       if (!failed.empty()) attached->notice += " (not by " + failed + ")";
       return attached;
@@ -141,7 +169,7 @@ Result<Attached> attach_rung(const std::string& name, std::uint32_t map_size, bo
 // Socket-local storage is looked up by a descriptor of the socket (bpf_fd_sk_storage_lookup_elem).
 std::optional<sonde_owner> recorded_owner(const Attached& attached, int socket) {
   const bool by_cookie = attached.rung->store == SONDE_STORE_COOKIE;
-  const auto map = attached.object.map_fd(by_cookie ? "sonde_owners_by_cookie" : "sonde_owners");
+  const auto map = attached.object.map_fd(by_cookie ? "sonde_owners_by_cookie" : storage);
   if (!map) return {};
   std::uint64_t cookie = 0;
   socklen_t size = sizeof(cookie);

@@ -34,8 +34,11 @@ struct Attached {
   std::string notice;  ///< the hooks, and why the rungs above were not taken
 };
 
+/// May the hooks be those of another sonde? They are then held by both, run once, and stay until the last one ends.
+enum class Sharing { allowed, none };
+
 /// The rung of this name, or the first that works for "auto". ErrorKind::usage names the rungs.
-[[nodiscard]] Result<Attached> attach_rung(const std::string& name, std::uint32_t map_size, bool filtered);
+[[nodiscard]] Result<Attached> attach_rung(const std::string& name, std::uint32_t map_size, Sharing sharing);
 
 /// What is recorded for a socket of this process; nothing: no record.
 [[nodiscard]] std::optional<sonde_owner> recorded_owner(const Attached& attached, int socket);

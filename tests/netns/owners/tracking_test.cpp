@@ -249,6 +249,24 @@ TEST_P(MapTracking, CountsWhatTheMapPushesOut) {
   EXPECT_TRUE(told);
 }
 
+// The second one runs no hooks of its own, and keeps those of the first when that ends.
+TEST(Sharing, OutlivesWhoAttached) {
+  auto first = OwnerTracking::start({});
+  ASSERT_TRUE(first) << first.error().text();
+  const auto second = OwnerTracking::start({});
+  ASSERT_TRUE(second) << second.error().text();
+  EXPECT_NE((*second)->notices().front().find("shared with another sonde"), std::string::npos);
+  const Fd before(::socket(AF_INET, SOCK_DGRAM, 0));
+  first->reset();
+  const Fd after(::socket(AF_INET, SOCK_DGRAM, 0));
+  for (const auto* socket : {&before, &after}) {
+    const auto owner = (*second)->recorded(socket->get());
+    ASSERT_TRUE(owner);
+    EXPECT_EQ(owner->opener.pid, own_pid());
+    EXPECT_EQ(owner->opener.evidence, SONDE_OWNER_CREATED);
+  }
+}
+
 TEST(Ladder, NamesTheRungsForAWrongWord) {
   const auto started = OwnerTracking::start({.hook = "fentri", .filter = {}});
   ASSERT_FALSE(started);

@@ -158,12 +158,13 @@ TEST(DropSummary, MostFrequentFirst) {
             "           2             94  nginx[7]\n"
             "           1             47  unknown (no socket)\n"
             "\n"
-            "the kernel's own counters meanwhile\n"
+            "the kernel's own counters meanwhile (softnet: of the host; the others: of sonde's network namespace)\n"
             "          12  softnet cpu1 dropped\n");
 }
 
 TEST(DropSummary, NoCounterHasGrown) {
-  EXPECT_THAT(summary_of({}, false, [] { return HostCounters{}; }), HasSubstr("no loss in softnet"));
+  EXPECT_THAT(summary_of({}, false, [] { return HostCounters{}; }),
+              HasSubstr("of sonde's network namespace)\n  no loss in softnet"));
   EXPECT_THAT(summary_of({}, false, {}), testing::Not(HasSubstr("counters")));
 }
 
