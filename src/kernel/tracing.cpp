@@ -34,7 +34,7 @@ const btf_type* find_type(std::string_view name, std::uint32_t kind) {
 }
 
 Link owning(bpf_link* link, std::string hook) {
-  return Link(std::move(hook), [link] { bpf_link__destroy(link); });
+  return {std::move(hook), [link] { bpf_link__destroy(link); }};
 }
 
 }  // namespace

@@ -10,6 +10,7 @@ namespace sonde::test {
 
 /// The rung that the environment variable SONDE_TEST_HOOK names, as OwnerOptions::hook does; else "auto".
 inline const char* owner_hook() {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody sets it
   const char* name = std::getenv("SONDE_TEST_HOOK");
   return name == nullptr || *name == '\0' ? "auto" : name;
 }

@@ -6,37 +6,18 @@
 #include <sonde/abi/owner.h>
 
 #include <cstddef>
-#include <map>
 #include <memory>
-#include <string>
-#include <type_traits>
+#include <vector>
 
+#include "layout.hpp"
 #include "sensors/packets/packets.abi.h"
 #include "sensors/packets/program.hpp"
 
 namespace sonde::packets {
 namespace {
 
-struct Member {
-  std::size_t offset;
-  std::size_t size;
-};
-
-struct Layout {
-  std::string name;
-  std::size_t size;
-  bool no_padding;
-  std::map<std::string, Member> members;
-};
-
-#define MEMBER(type, name)                              \
-  {                                                     \
-#name, { offsetof(type, name), sizeof(type::name) } \
-  }
-#define LAYOUT(type, ...)                                                                  \
-  Layout {                                                                                 \
-#type, sizeof(type), std::has_unique_object_representations_v < type>, { __VA_ARGS__ } \
-  }
+using test::compare;
+using test::Layout;
 
 Layout packet_event() {
   using E = sonde_packet_event;
@@ -95,23 +76,6 @@ using Object = std::unique_ptr<bpf_object, decltype(&bpf_object__close)>;
 Object open_embedded(bool with_owners = false) {
   const auto elf = object_bytes(with_owners);
   return {bpf_object__open_mem(elf.data(), elf.size(), nullptr), &bpf_object__close};
-}
-
-void compare(const btf* types, const Layout& layout) {
-  SCOPED_TRACE(layout.name);
-  EXPECT_TRUE(layout.no_padding) << "hidden padding";
-  const int id = btf__find_by_name_kind(types, layout.name.c_str(), BTF_KIND_STRUCT);
-  ASSERT_GT(id, 0) << "not in the object's BTF";
-  const auto* type = btf__type_by_id(types, static_cast<__u32>(id));
-  EXPECT_EQ(type->size, layout.size);
-  ASSERT_EQ(btf_vlen(type), layout.members.size()) << "a member is missing here or there";
-  for (unsigned i = 0; i < btf_vlen(type); ++i) {
-    const auto& member = btf_members(type)[i];
-    const std::string name = btf__name_by_offset(types, member.name_off);
-    ASSERT_TRUE(layout.members.contains(name)) << name;
-    EXPECT_EQ(btf_member_bit_offset(type, i), 8 * layout.members.at(name).offset) << name;
-    EXPECT_EQ(btf__resolve_size(types, member.type), static_cast<__s64>(layout.members.at(name).size)) << name;
-  }
 }
 
 TEST(Abi, LayoutsAreThoseOfTheObject) {

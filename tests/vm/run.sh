@@ -52,14 +52,15 @@ two_namespaces() {
 # capture OPTIONS...: six ICMP packets, three each way, must be on the lines. nsenter and not `ip netns exec`, which hides
 # tracefs and bpffs.
 capture() {
-  local output pid status=0
+  local output messages pid status=0
   output=$(mktemp)
-  nsenter --net=/run/netns/left "$sonde" capture -i veth0 -o json -c 6 --duration 60s "$@" icmp >"$output" &
+  messages=$(mktemp)
+  nsenter --net=/run/netns/left "$sonde" capture -i veth0 -o json -c 6 --duration 60s "$@" icmp >"$output" 2>"$messages" &
   pid=$!
-  sleep 3
+  waits_for '^sonde: source' "$messages" $pid
   nsenter --net=/run/netns/right ping -c 3 -i 0.3 192.0.2.1
   wait $pid || status=$?
-  cat "$output"
+  cat "$messages" "$output"
   [ $status = 0 ] && [ "$(grep -c '"direction":"in"' "$output")" = 3 ] && [ "$(grep -c '"direction":"out"' "$output")" = 3 ]
 }
 

@@ -36,7 +36,7 @@ std::string escaped(std::string_view text) {
 
 // As JSON strings must be: bytes that are no UTF-8 become U+FFFD.
 Json json_text(std::string_view text) {
-  if (std::none_of(text.begin(), text.end(), [](char byte) { return static_cast<std::uint8_t>(byte) >= 0x80; }))
+  if (std::ranges::none_of(text, [](char byte) { return static_cast<std::uint8_t>(byte) >= 0x80; }))
     return std::string(text);
   std::string quoted;
   append_json_string(quoted, text);

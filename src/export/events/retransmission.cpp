@@ -65,7 +65,7 @@ void add_segment(std::vector<std::string>& facts, const Retransmission& event) {
 }
 
 void add_local_drop(Json& object, const LocalDrop& drop) {
-  thread_local TimeText time("%Y-%m-%dT%H:%M:%S", TimeText::Zone::utc);
+  static thread_local TimeText time("%Y-%m-%dT%H:%M:%S", TimeText::Zone::utc);
   Json& member = object["local_drop"];
   member["time"] = time_text(time, drop.wall_ns) + "Z";
   member["reason"] = drop.reason;
@@ -122,7 +122,7 @@ const char* retransmission_kind_word(Kind kind) {
 }
 
 std::string retransmission_line(const Retransmission& event, bool color) {
-  thread_local TimeText time("%H:%M:%S", TimeText::Zone::local);
+  static thread_local TimeText time("%H:%M:%S", TimeText::Zone::local);
   const Palette& palette = color ? colours : no_colours;
   std::vector<std::string> facts{cause_text(event, palette)};
   add_state(facts, event);
@@ -134,7 +134,7 @@ std::string retransmission_line(const Retransmission& event, bool color) {
 }
 
 std::string retransmission_json(const Retransmission& event) {
-  thread_local TimeText time("%Y-%m-%dT%H:%M:%S", TimeText::Zone::utc);
+  static thread_local TimeText time("%Y-%m-%dT%H:%M:%S", TimeText::Zone::utc);
   Json object;
   object["type"] = "retransmission";
   object["time"] = time_text(time, event.wall_ns) + "Z";

@@ -100,7 +100,7 @@ char* append_packet_block(char* out, const Packet& packet, std::uint32_t interfa
   std::memset(data_end - 4, 0, captured == 0 ? 0 : 4);  // padding, before the data covers the rest of the last word
   if (captured != 0) std::memcpy(out, packet.data, captured);
   out = put(data_end, flags);
-  if (!options.empty()) out = std::copy(options.begin(), options.end(), out);
+  if (!options.empty()) out = std::ranges::copy(options, out).out;
   return put(out, PacketBlockTail{.end_of_options = 0, .size = size});
 }
 

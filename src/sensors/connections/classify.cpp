@@ -43,7 +43,7 @@ constexpr std::array reset_errors{ECONNRESET, EPIPE, ECONNREFUSED};
 
 template <class List>
 bool contains(const List& list, int error) {
-  return std::find(list.begin(), list.end(), error) != list.end();
+  return std::ranges::find(list, error) != list.end();
 }
 
 bool closed_first_by_us(std::uint8_t state) { return state == TCP_FIN_WAIT2 || state == TCP_CLOSING; }

@@ -175,22 +175,36 @@ int BPF_PROG(sonde_destroyed, struct sock *sk)
  * A new connection's socket has a copy of its listener's record (BPF_F_CLONE); current means nothing there, it is
  * softirq. To FIN_WAIT1 and LAST_ACK only close(2) and shutdown(2) lead (tcp_close_state), in process context: at the
  * latest there who has the accepted socket is known, though it has never sent on it.
+ *
+ * A socket without a record is one whose accept a kprobe has not seen: the kernel runs no kprobe's program while it is
+ * at work on a map for user space on the same CPU, and a socket that is accepted before it is established has no
+ * cookie.
  */
+static __always_inline void record_closed(struct sock *sk)
+{
+	struct sonde_owner *owner = sonde_find_owner(sk, demand_cookie(sk));
+
+	if (!owner && sonde_owner_store == SONDE_STORE_COOKIE && !sk->sk_kern_sock)
+		owner = owner_in_tracing(sk);
+	if (!owner)
+		return;
+	if (owner->inherited == SONDE_INHERITED_ALL || !(owner->opener.start_time_ns || owner->user.start_time_ns))
+		record_user(owner, bpf_get_current_task_btf(), SONDE_OWNER_CLOSED);
+}
+
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(sonde_state, struct sock *sk, int old_state, int new_state)
 {
 	struct sonde_owner *owner;
-	int established = new_state == TCP_ESTABLISHED_STATE && old_state == TCP_SYN_RECV_STATE;
 
-	if (!established && new_state != TCP_FIN_WAIT1_STATE && new_state != TCP_LAST_ACK_STATE)
-		return 0;
-	owner = sonde_find_owner(sk, demand_cookie(sk));
-	if (!owner)
-		return 0;
-	if (established)
-		owner->inherited = SONDE_INHERITED_ALL;
-	else if (owner->inherited == SONDE_INHERITED_ALL)
-		record_user(owner, bpf_get_current_task_btf(), SONDE_OWNER_CLOSED);
+	if (new_state == TCP_FIN_WAIT1_STATE || new_state == TCP_LAST_ACK_STATE) {
+		record_closed(sk);
+	} else if (new_state == TCP_ESTABLISHED_STATE && old_state == TCP_SYN_RECV_STATE) {
+		owner = sonde_find_owner(sk, demand_cookie(sk));
+		/* A process may accept it before it is established. */
+		if (owner && owner->opener.evidence != SONDE_OWNER_ACCEPTED)
+			owner->inherited = SONDE_INHERITED_ALL;
+	}
 	return 0;
 }
 

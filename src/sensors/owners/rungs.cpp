@@ -5,8 +5,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <string_view>
+#include <system_error>
 
 #include "kernel/shared_links.hpp"
 #include "kernel/tracing.hpp"
@@ -143,7 +143,8 @@ std::string names() {
 
 // For the notice of every start; `sonde doctor` has the whole story.
 std::string short_reason(const Rung& rung, const Error& error) {
-  return std::string(rung.name) + ": " + (error.code != 0 ? std::strerror(error.code) : error.message);
+  return std::string(rung.name) + ": " +
+         (error.code != 0 ? std::generic_category().message(error.code) : error.message);
 }
 
 }  // namespace

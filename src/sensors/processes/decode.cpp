@@ -34,7 +34,8 @@ std::string path_of(std::string_view names, bool whole) {
   std::string path;
   while (!names.empty() && names.front() != '\0') {
     const auto name = names.substr(0, names.find('\0'));
-    path = path.empty() ? std::string(name) : std::string(name) + "/" + path;
+    if (!path.empty()) path.insert(0, "/");
+    path.insert(0, name);
     names.remove_prefix(std::min(name.size() + 1, names.size()));
   }
   return whole ? "/" + path : path;

@@ -9,10 +9,10 @@
 
 namespace sonde::processes {
 
-/// Tells the table what a record says. False: the bytes are no record.
-bool tell(enrich::ProcessTable& table, std::span<const std::uint8_t> record);
+/// Tells the table what the record in `bytes` says. False: they are no record.
+bool tell(enrich::ProcessTable& table, std::span<const std::uint8_t> bytes);
 
 /// The process that the record says has executed a program; nothing: the record says something else.
-[[nodiscard]] std::optional<enrich::ProcessKey> executed_in(std::span<const std::uint8_t> record);
+[[nodiscard]] std::optional<enrich::ProcessKey> executed_in(std::span<const std::uint8_t> bytes);
 
 }  // namespace sonde::processes

@@ -111,14 +111,15 @@ Result<std::unique_ptr<ProcessEvents>> ProcessEvents::start(int verdicts_map_fd)
 }
 
 void ProcessEvents::drain(enrich::ProcessTable& table) {
-  std::span<const std::span<const std::uint8_t>> records;
-  do {
-    records = state_->ring.read(records_a_read, std::chrono::milliseconds{0});
+  std::size_t taken = records_a_read;
+  while (taken == records_a_read) {
+    const auto records = state_->ring.read(records_a_read, std::chrono::milliseconds{0});
     for (const auto& record : records) {
       tell(table, record);
       state_->forget_verdict(record);
     }
-  } while (records.size() == records_a_read);
+    taken = records.size();
+  }
   const auto now = Clock::now();
   if (now - state_->looked_at < rescan_interval) return;
   state_->looked_at = now;

@@ -46,14 +46,22 @@ std::string reason_name(std::uint32_t number) {
   return found == reasons().end() ? std::to_string(number) : found->second;
 }
 
+// Before Linux 6.3 TCP_INVALID_SEQUENCE is also what TCP_OLD_SEQUENCE is now: nothing can be said of it.
+bool is_harmless(const std::string& reason) {
+  const auto is_told_apart = [] {
+    return std::ranges::any_of(reasons(), [](const auto& known) { return known.second == "TCP_OLD_SEQUENCE"; });
+  };
+  if (reason == "TCP_INVALID_SEQUENCE") return !is_told_apart();
+  return reason == "SKB_CONSUMED" ||  // without the prefix of the others
+         std::ranges::find(harmless_reasons, reason) != harmless_reasons.end();
+}
+
 constexpr KernelNames kernel_names{reason_name, kernel::function_at};
 
 std::array<std::uint64_t, SONDE_DROP_REASONS / 64> ignored_reasons() {
   std::array<std::uint64_t, SONDE_DROP_REASONS / 64> bits{};
   for (const auto& [number, name] : reasons()) {
-    const bool consumed = name == "SKB_CONSUMED";  // without the prefix of the others
-    const bool harmless = consumed || std::ranges::find(harmless_reasons, name) != harmless_reasons.end();
-    if (harmless && number < SONDE_DROP_REASONS) bits[number / 64] |= 1ULL << (number % 64);
+    if (is_harmless(name) && number < SONDE_DROP_REASONS) bits[number / 64] |= 1ULL << (number % 64);
   }
   return bits;
 }

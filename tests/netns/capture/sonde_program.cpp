@@ -8,6 +8,8 @@
 namespace sonde::test {
 namespace {
 
+constexpr std::chrono::minutes patience{2};  // an emulated machine takes its time to load programs
+
 Words with_program(const Words& words) {
   Words all = {sonde_path, "capture"};
   all.insert(all.end(), words.begin(), words.end());
@@ -16,7 +18,7 @@ Words with_program(const Words& words) {
 
 Captured read_results(Process& process) {
   Captured captured;
-  captured.status = process.wait();
+  captured.status = process.wait(patience);
   captured.output = process.output();
   captured.errors = process.errors();
   for (const auto& line : lines_of(captured.output)) {
@@ -51,7 +53,7 @@ std::vector<std::uint64_t> Captured::stage(const std::string& name) const {
 }
 
 Capturing::Capturing(const NetworkNamespace& where, const Words& words) : process_(where, with_program(words)) {
-  if (!process_.wait_for_error_text("sonde: source"))
+  if (!process_.wait_for_error_text("sonde: source", patience))
     throw std::runtime_error("sonde did not start:\n" + process_.errors());
 }
 

@@ -114,7 +114,7 @@ Fd listen_on(const std::string& address, std::uint16_t port, int backlog) {
   const int on = 1;
   ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
   const auto where = socket_address(address, port);
-  if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&where.storage), where.size) != 0) return {};
+  if (!socket || ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&where.storage), where.size) != 0) return {};
   if (::listen(socket.get(), backlog) != 0) return {};
   return socket;
 }
@@ -122,6 +122,7 @@ Fd listen_on(const std::string& address, std::uint16_t port, int backlog) {
 Fd accept_from(const Fd& listener) { return Fd(::accept(listener.get(), nullptr, nullptr)); }
 
 int connect_socket(const Fd& socket, const std::string& address, std::uint16_t port) {
+  if (!socket) return EBADF;
   const auto where = socket_address(address, port);
   return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&where.storage), where.size) == 0 ? 0 : errno;
 }

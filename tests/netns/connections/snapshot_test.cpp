@@ -2,6 +2,7 @@
 // The snapshot against ss(8), in the namespaces of the test.
 #include "sensors/connections/snapshot.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -78,7 +79,7 @@ std::multiset<std::string> lines_of_ss(const NetworkNamespace& where) {
     if (local.starts_with("*:")) local = "::" + local.substr(1);
     remote = address_of(remote);
     if (remote.ends_with(":*")) remote = "*";
-    result.insert(protocol + " " + state + " " + local + " " + remote + " pid " + (named ? pid[1].str() : "0"));
+    result.insert(fmt::format("{} {} {} {} pid {}", protocol, state, local, remote, named ? pid[1].str() : "0"));
   }
   return result;
 }
@@ -95,7 +96,7 @@ int hold_udp(int ready) {
   sockaddr_in any{};
   any.sin_family = AF_INET;
   any.sin_port = htons(5353);
-  if (::bind(bound.get(), reinterpret_cast<const sockaddr*>(&any), sizeof(any)) != 0) return 1;
+  if (!bound || ::bind(bound.get(), reinterpret_cast<const sockaddr*>(&any), sizeof(any)) != 0) return 1;
   if (connect_socket(connected, "fd09::2", 53) != 0) return 2;
   if (::write(ready, "r", 1) != 1) return 3;
   return ::pause();
@@ -184,6 +185,7 @@ TEST(Snapshot, AThousandSockets) {
   serving.wait_until_ready();
   const Peer asking(pair.left, [](int ready) {
     std::vector<Fd> sockets;
+    sockets.reserve(1000);
     for (int i = 0; i < 1000; ++i) sockets.push_back(connect_to("10.9.0.2", port));
     if (::write(ready, "r", 1) != 1) return 1;
     return ::pause();

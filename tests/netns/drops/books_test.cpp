@@ -181,7 +181,7 @@ TEST_P(Flood, EveryDropIsGivenOrCounted) {
   const auto dropped = nftables_count(pair.left);
   const auto& stages = seen.loss.stages;
   RecordProperty("drops_per_second", static_cast<int>(dropped * 1000 / 1500));
-  EXPECT_GT(dropped, 100'000U);
+  EXPECT_GT(dropped, 5'000U);  // an emulated machine makes 10,000, others a million
   EXPECT_EQ(stages.at(0).given, dropped);
   EXPECT_EQ(seen.drops.size() + seen.loss.lost(), dropped);
   EXPECT_TRUE(seen.loss.balanced());

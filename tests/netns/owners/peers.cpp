@@ -9,14 +9,14 @@
 #include <cstring>
 #include <fstream>
 #include <sstream>
-#include <stdexcept>
 #include <string>
+#include <system_error>
 
 namespace sonde::test {
 namespace {
 
 void check(bool good, const char* what) {
-  if (!good) throw std::runtime_error(std::string(what) + ": " + std::strerror(errno));
+  if (!good) throw std::system_error(errno, std::generic_category(), what);
 }
 
 socklen_t loopback(int family, std::uint16_t port, sockaddr_storage& out) {
@@ -62,7 +62,9 @@ int receive_descriptor(int channel) {
   message.msg_control = control;
   message.msg_controllen = sizeof(control);
   int fd = -1;
-  if (::recvmsg(channel, &message, 0) == 1) std::memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(fd));
+  if (::recvmsg(channel, &message, 0) != 1) return fd;
+  const cmsghdr* const header = CMSG_FIRSTHDR(&message);
+  if (header != nullptr) std::memcpy(&fd, CMSG_DATA(header), sizeof(fd));
   return fd;
 }
 
@@ -72,10 +74,12 @@ LoopbackTcp connect_loopback(int family, bool accept) {
   LoopbackTcp tcp{Fd(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0)), Fd(), Fd()};
   sockaddr_storage address{};
   socklen_t size = loopback(family, 0, address);
+  check(static_cast<bool>(tcp.listener), "socket");
   check(::bind(tcp.listener.get(), reinterpret_cast<sockaddr*>(&address), size) == 0, "bind");
   check(::listen(tcp.listener.get(), 8) == 0, "listen");
   check(::getsockname(tcp.listener.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0, "getsockname");
   tcp.client.reset(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  check(static_cast<bool>(tcp.client), "socket");
   check(::connect(tcp.client.get(), reinterpret_cast<sockaddr*>(&address), size) == 0, "connect");
   if (accept) tcp.accepted.reset(::accept4(tcp.listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
   return tcp;

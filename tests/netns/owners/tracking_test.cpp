@@ -39,7 +39,7 @@ class Tracking : public testing::TestWithParam<const char*> {
     return started.has_value();
   }
 
-  sonde_owner record(const Fd& socket) const {
+  [[nodiscard]] sonde_owner record(const Fd& socket) const {
     const auto record = tracking_->recorded(socket.get());
     EXPECT_TRUE(record) << "nothing recorded";
     return record.value_or(sonde_owner{});
@@ -243,6 +243,7 @@ TEST_P(Tracking, SeesEveryNetworkNamespace) {
 TEST_P(MapTracking, CountsWhatTheMapPushesOut) {
   START(64);
   std::vector<Fd> sockets;
+  sockets.reserve(4096);
   for (int i = 0; i < 4096; ++i) sockets.emplace_back(::socket(AF_INET, SOCK_DGRAM, 0));
   bool told = false;
   for (const auto& notice : tracking_->notices()) told = told || notice.find("pushed out") != std::string::npos;

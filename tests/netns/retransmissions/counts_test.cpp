@@ -21,6 +21,7 @@ TEST(RetransmissionCounts, EqualTheKernelsAndNameTheSenders) {
   const TcpCounters kernel(pair.left);
   Watch watch;
   std::vector<std::unique_ptr<Process>> programs;
+  programs.reserve(20);
   for (int i = 0; i < 20; ++i)
     programs.push_back(start_traffic(pair.left, {"send", "10.9.0.2", "5001", "300000", "10"}));
   std::map<std::uint16_t, std::uint32_t> senders;

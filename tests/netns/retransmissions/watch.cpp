@@ -58,7 +58,9 @@ std::vector<Retransmission> Watch::stop(const std::set<std::uint32_t>& namespace
   stop_ = true;
   thread_.join();
   EXPECT_TRUE(loss_.balanced());
-  EXPECT_EQ(loss_.lost(), 0U);
+  // An interrupt may find a program at work on its CPU, which is rare but for emulated machines. The segments are told
+  // with the next event of the socket.
+  EXPECT_EQ(loss_.lost(), loss_.stages.at(0).lost) << "lost behind the hook";
   std::vector<Retransmission> here;
   std::ranges::copy_if(events_, std::back_inserter(here),
                        [&](const auto& event) { return namespaces.contains(event.socket.network_namespace); });

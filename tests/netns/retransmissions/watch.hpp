@@ -33,7 +33,7 @@ class Watch {
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
 
-  /// Events of sockets in the namespace. The ledger must balance and nothing may be lost.
+  /// Events of sockets in the namespace. The ledger must balance and nothing may be lost behind the hook.
   std::vector<Retransmission> stop(const NetworkNamespace& where) { return stop(std::set{inode(where)}); }
   std::vector<Retransmission> stop(const std::set<std::uint32_t>& namespaces);
   [[nodiscard]] const LossReport& loss() const { return loss_; }

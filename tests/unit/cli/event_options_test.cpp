@@ -190,7 +190,7 @@ TEST(EventWords, TheLibrarysErrorsAreTwo) {
       {{"--pid", "4711x"}, "--pid '4711x': expected"},
       {{"--user", "no-such-user"}, "--user 'no-such-user': expected"},
       {{"--container", "abc"}, "--container 'abc': expected"},
-      {{"-o", "xml"}, "--output 'xml': expected text"},
+      {{"-o", "xml"}, "--output 'xml': expected one of text, json"},
       {{"--port", "x"}, "--port"},
       {{"--src-ip", "10.0.0"}, "--src-ip"},
       {{"(tcp"}, "(tcp"},

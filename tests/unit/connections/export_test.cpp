@@ -81,7 +81,7 @@ Connection refused() {
 class ConnectionText : public testing::Test {
  protected:
   ConnectionText() {
-    ::setenv("TZ", "UTC", 1);
+    ::setenv("TZ", "UTC", 1);  // NOLINT(concurrency-mt-unsafe): no other thread
     ::tzset();
   }
 };

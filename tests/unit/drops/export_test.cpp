@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
@@ -27,7 +28,7 @@ Drop drop_of(const test::Bytes& packet, const std::string& reason) {
   raw.network_namespace = 4711;
   raw.packet_size = static_cast<std::uint32_t>(packet.size());
   raw.captured_size = static_cast<std::uint16_t>(packet.size());
-  std::copy(packet.begin(), packet.end(), raw.bytes);
+  std::ranges::copy(packet, raw.bytes);
   std::strcpy(raw.interface, "eth0");
   auto drop = *drops::decode_packet({reinterpret_cast<const std::uint8_t*>(&raw), sizeof(raw)});
   drop.wall_ns = 1'700'000'000'123'456'789;

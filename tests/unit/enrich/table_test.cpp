@@ -28,7 +28,7 @@ class Table : public testing::Test {
   FakeProc proc;
   ProcessTable table{proc.path(), 8, ""};
 
-  ExecFacts exec_of(std::uint32_t pid, std::uint64_t ticks) const {
+  static ExecFacts exec_of(std::uint32_t pid, std::uint64_t ticks) {
     return {.process = {start(ticks), pid},
             .parent_pid = 9,
             .uid = 0,

@@ -12,7 +12,7 @@ using test::lines_of;
 using test::run;
 using test::split;
 
-test::MakeSink pcapng(CaptureFileOptions options = {}) {
+test::MakeSink pcapng(const CaptureFileOptions& options = {}) {
   return [options](Output output) { return make_pcapng_sink(std::move(output), options); };
 }
 test::MakeSink pcap() {

@@ -61,7 +61,7 @@ TEST(Format, Ipv6ZeroRuns) {
 
 TEST(Format, Ipv4IsAsInetNtop) {
   for (unsigned i = 0; i < 256; ++i) {
-    const std::uint8_t octet = static_cast<std::uint8_t>(i);
+    const auto octet = static_cast<std::uint8_t>(i);
     const std::uint8_t address[4] = {octet, static_cast<std::uint8_t>(255 - i), 0, octet};
     ASSERT_EQ(text_of(append_ipv4, address), inet_text(AF_INET, address));
   }
@@ -103,7 +103,7 @@ std::string strftime_text(const char* format, std::time_t time) {
 }
 
 TEST(Format, LocalTimeIsAsLocaltime) {
-  ::setenv("TZ", "Europe/Berlin", 1);
+  ::setenv("TZ", "Europe/Berlin", 1);  // NOLINT(concurrency-mt-unsafe): no other thread
   ::tzset();
   TimeText time("%Y-%m-%d %H:%M:%S", TimeText::Zone::local);
   // Around the end of summer time 2026, when an hour comes twice, and before 1970.

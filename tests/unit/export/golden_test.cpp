@@ -20,9 +20,10 @@ pipeline::Summary summary() {
 }
 
 void compare(const char* name, const test::MakeSink& make) {
-  ::setenv("TZ", "UTC", 1);
+  ::setenv("TZ", "UTC", 1);  // NOLINT(concurrency-mt-unsafe): no other thread
   const std::string text = test::output_of(test::all_samples(), make, summary());
   const std::string path = std::string(SONDE_GOLDEN) + "/" + name;
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread
   if (std::getenv("SONDE_UPDATE_GOLDEN") != nullptr) std::ofstream(path, std::ios::binary) << text;
   EXPECT_EQ(text, test::read_file(path));
 }

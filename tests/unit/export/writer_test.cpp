@@ -97,7 +97,7 @@ TEST(Writer, FileLimitLeavesWholeLines) {
   limit_file_size(RLIM_INFINITY);
   const std::string text = test::read_file(file.path());
   EXPECT_EQ(text.back(), '\n');
-  EXPECT_EQ(static_cast<std::uint64_t>(std::count(text.begin(), text.end(), '\n')), sink->written());
+  EXPECT_EQ(static_cast<std::uint64_t>(std::ranges::count(text, '\n')), sink->written());
 }
 
 TEST(Writer, UnitsLargerThanTheBuffer) {

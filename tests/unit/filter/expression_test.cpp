@@ -119,6 +119,7 @@ TEST(FilterExpression, ShiftsTheKernelRefusesAreErrors) {
 
 TEST(FilterExpression, ManyThreadsMayCompile) {
   std::vector<std::thread> threads;
+  threads.reserve(4);
   std::atomic<int> compiled = 0;
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&compiled] {

@@ -92,7 +92,7 @@ sonde_packet_event random_event(std::mt19937_64& random) {
 }
 
 std::mt19937_64 seeded() {
-  const char* text = std::getenv("SONDE_TEST_SEED");
+  const char* text = std::getenv("SONDE_TEST_SEED");  // NOLINT(concurrency-mt-unsafe): no other thread
   const std::uint64_t seed = text != nullptr ? std::strtoull(text, nullptr, 0) : 7;
   std::cout << "SONDE_TEST_SEED=" << seed << '\n';
   return std::mt19937_64(seed);

@@ -197,7 +197,7 @@ TEST(FilterOptions, SixteenNetworksAndNoMore) {
     FilterOptions options;
     for (int i = 0; i < 16; ++i) (options.*list).push_back(fmt::format("10.0.0.{}", i));
     EXPECT_EQ(error_of(options), "no error");
-    (options.*list).push_back("10.0.0.16");
+    (options.*list).emplace_back("10.0.0.16");
     EXPECT_THAT(error_of(options),
                 StartsWith(fmt::format("{} 10.0.0.16: too many networks; expected at most 16", name)));
   }
@@ -219,7 +219,7 @@ TEST(FilterOptions, Ports) {
 
 TEST(FilterOptions, PortRangeBorders) {
   for (const std::uint16_t first : {0, 63, 64, 8000}) {
-    const std::uint16_t last = static_cast<std::uint16_t>(first + 64);
+    const auto last = static_cast<std::uint16_t>(first + 64);
     const FilterOptions options = {.source_ports = {fmt::format("{}-{}", first, last)}};
     EXPECT_TRUE(matches(options, {.source_port = first}));
     EXPECT_TRUE(matches(options, {.source_port = last}));

@@ -72,6 +72,7 @@ TEST(Translate, RefusesMoreLoopsThanTheStackHolds) {
 TEST(Translate, RefusesJumpsBeyondSixteenBits) {
   Program program = {{BPF_LD | BPF_B | BPF_ABS, 0, 0, 0}, {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0}};
   program.push_back({BPF_JMP | BPF_JA, 0, 0, 40000});
+  // NOLINTNEXTLINE(misc-redundant-expression): BPF_ADD and BPF_K are both 0
   program.insert(program.end(), 40000, {BPF_ALU | BPF_ADD | BPF_K, 0, 0, 1});
   program.push_back(accept);
   EXPECT_THAT(error_of(program), HasSubstr("too long for the kernel"));

@@ -30,6 +30,7 @@ std::size_t target(const std::vector<bpf_insn>& code, std::size_t at) {
 
 std::vector<bpf_insn> body(std::size_t size) {
   std::vector<bpf_insn> code;
+  code.reserve(size);
   for (std::size_t i = 0; i < size; ++i) code.push_back(plain(900 + static_cast<int>(i)));
   return code;
 }

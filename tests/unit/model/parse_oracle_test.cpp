@@ -98,6 +98,7 @@ sonde_packet_event parse(const std::string& packet) {
 TEST(ParseOracle, AgreesWithTshark) {
   std::mt19937 random(20'240'607);
   std::vector<std::string> packets;
+  packets.reserve(packet_count);
   for (std::size_t i = 0; i < packet_count; ++i) packets.push_back(random_packet(random));
   const TemporaryFile file(".pcap");
   file.write(pcap_file(packets));

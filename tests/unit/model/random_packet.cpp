@@ -14,7 +14,7 @@ class Builder {
 
  private:
   std::uint32_t below(std::uint32_t limit) { return random_() % limit; }
-  static std::string u8(std::uint32_t value) { return std::string(1, static_cast<char>(value)); }
+  static std::string u8(std::uint32_t value) { return {static_cast<char>(value)}; }
   static std::string u16(std::uint32_t value) { return u8(value >> 8) + u8(value); }
   std::string noise(std::size_t size) {
     std::string bytes;
@@ -85,7 +85,7 @@ std::string Builder::ipv6() {
   std::uint8_t next = protocol;
   for (const std::uint8_t type : {44, 43, 60, 0}) {
     if (below(4) != 0) continue;
-    body = extension(type, next) + body;
+    body.insert(0, extension(type, next));
     next = type;
   }
   return u8(0x60) + noise(3) + u16(body.size()) + u8(next) + u8(1 + below(255)) + u16(0x2001) + noise(14) +

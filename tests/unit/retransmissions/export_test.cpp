@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "export/events/retransmission.hpp"
@@ -194,7 +195,7 @@ TEST(RetransmissionSummary, Tables) {
 
 TEST(RetransmissionSummary, JsonIsOneObject) {
   const auto text = summary_of(several(), true);
-  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1);
+  EXPECT_EQ(std::ranges::count(text, '\n'), 1);
   const auto object = Json::parse(text);
   EXPECT_EQ(object["type"], "summary");
   EXPECT_EQ(object["segments"], 9);
