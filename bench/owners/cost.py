@@ -157,8 +157,7 @@ def send_hook(build):
     with Namespaces(offload=True) as net, contextlib.ExitStack() as stack:
         switch.write_text('1')
         stack.callback(switch.write_text, before)
-        for program in watchers(build, net.a)[:1]:
-            stack.enter_context(program)
+        stack.enter_context(sonde(build, net.a, 'retrans'))
         loopback_load(build, net.a, 'rr', '--connections', 64)
         rows = statistics_of('sonde_')
     if not rows:

@@ -22,7 +22,7 @@ cmake --build "$work/consumer"
 "$work/consumer/consumer" no-such-interface
 
 "$prefix/bin/sonde" --version
-for page in sonde sonde-capture sonde-doctor; do
+for page in sonde sonde-capture sonde-connections sonde-doctor sonde-drops sonde-retrans; do
   [ -s "$prefix/share/man/man1/$page.1" ] || fail "no manual $page(1)"
 done
 [ -s "$prefix/share/doc/sonde/LICENSE" ] || fail 'no licence'

@@ -2,6 +2,7 @@
 #include "sensors/drops/drops.hpp"
 
 #include <fmt/format.h>
+#include <netinet/in.h>
 
 #include <algorithm>
 #include <array>
@@ -69,6 +70,13 @@ class Decoder {
   InterfaceNames interfaces_;
   bool answered_ping_ = false;
 };
+
+// A FIN that waits behind data that was read is freed with the queue when the socket is closed: nothing was lost.
+bool is_purged_close(const Drop& drop) {
+  constexpr std::uint8_t fin = 1;
+  return drop.reason == "QUEUE_PURGE" && drop.packet.protocol == IPPROTO_TCP && drop.packet.payload_size == 0 &&
+         (drop.packet.tcp_flags & fin) != 0;
+}
 
 // A packet without headers is judged as one between its socket's addresses would be.
 bool passes(const filter::CompiledFilter& filter, const Drop& drop) {
@@ -153,7 +161,7 @@ Result<events::Sensor<Drop>> make_sensor(const events::SensorRequest& request) {
     return decoder->decode(record, clock, tracking);
   };
   sensor.wanted = [decoder, filter = request.filter, tracking = sensor.owners.get()](const Drop& drop) {
-    return decoder->is_drop() && passes(filter, drop) && tracking->wanted(drop.owner);
+    return decoder->is_drop() && !is_purged_close(drop) && passes(filter, drop) && tracking->wanted(drop.owner);
   };
   sensor.hook_note = [decoder, fd = *lost_drops] { return hook_note(fd, *decoder); };
   return sensor;

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sensors/owners/rungs.hpp"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <string_view>
 #include <system_error>
+#include <thread>
 
 #include "kernel/shared_links.hpp"
 #include "kernel/tracing.hpp"
@@ -135,6 +139,16 @@ Result<Attached> attach(const Rung& rung, std::uint32_t map_size, Sharing sharin
   return Attached{std::move(*object), std::move(*links), &rung, std::string("owners by ") + rung.name};
 }
 
+// Two that start at once would not find each other's hooks. The lock is that of a file which every host with BTF has;
+// it goes with the descriptor. Who cannot get it for two seconds goes on without: then both have hooks of their own.
+Fd lock_start() {
+  constexpr int attempts = 200;
+  Fd file(::open("/sys/kernel/btf/vmlinux", O_RDONLY | O_CLOEXEC));
+  for (int i = 0; file && i < attempts && ::flock(file.get(), LOCK_EX | LOCK_NB) != 0; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds{10});
+  return file;
+}
+
 std::string names() {
   std::string all = "auto";
   for (const auto& rung : ladder) all += std::string(", ") + rung.name;
@@ -152,6 +166,7 @@ std::string short_reason(const Rung& rung, const Error& error) {
 std::span<const Rung> rungs() { return ladder; }
 
 Result<Attached> attach_rung(const std::string& name, std::uint32_t map_size, Sharing sharing) {
+  const Fd lock = sharing == Sharing::allowed ? lock_start() : Fd();
   std::string reasons, failed;
   for (const auto& rung : ladder) {
     if (name != "auto" && name != rung.name) continue;
