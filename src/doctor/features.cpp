@@ -105,7 +105,7 @@ constexpr FeatureRow table[] = {
     {hooks, "xdp-generic", "received packets by --xdp-mode generic", nullptr},
     {hooks, "xdp-native", "received packets by --xdp-mode native (tried on veth)", nullptr},
     {owners_group, "owners-fentry", "who sends and accepts, by fentry and fexit", nullptr},
-    {owners_group, "owners-tracepoint", "who sends and reads, by tp_btf", nullptr},
+    {owners_group, "owners-tracepoint", "who sends, by tp_btf", nullptr},
     {owners_group, "owners-kprobe", "who sends and accepts, by kprobe and kretprobe", nullptr},
     {owners_group, "owners-cgroup", "who opens and connects, by cgroup v2 programs", nullptr},
     {owners_group, "owners-seed", "sockets that were open before", nullptr},
