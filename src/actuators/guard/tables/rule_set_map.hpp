@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Compiled rule sets as kernel maps.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "actuators/guard/tables/blob_view.hpp"
+#include "actuators/guard/tables/compile.hpp"
+#include "base/fd.hpp"
+#include "sonde/result.hpp"
+
+namespace sonde::guard {
+
+/// A rule set in the kernel, mapped. The kernel keeps the map as long as it is in the slot, or anybody has it open.
+class RuleSetMap {
+ public:
+  /// A new map with this rule set, not in use yet.
+  [[nodiscard]] static Result<RuleSetMap> create(const Blob& blob);
+  /// The rule set in the slot of guard_rules; empty: there is none.
+  [[nodiscard]] static Result<std::optional<RuleSetMap>> current(int guard_rules_fd);
+
+  RuleSetMap(RuleSetMap&& other) noexcept;
+  RuleSetMap& operator=(RuleSetMap&& other) noexcept;
+  ~RuleSetMap();
+
+  [[nodiscard]] Result<BlobView> view() const { return BlobView::open(memory_); }
+  [[nodiscard]] std::span<std::uint8_t> memory() const { return memory_; }
+  [[nodiscard]] int fd() const { return fd_.get(); }
+
+ private:
+  RuleSetMap(Fd fd, std::span<std::uint8_t> memory) : fd_(std::move(fd)), memory_(memory) {}
+  [[nodiscard]] static Result<RuleSetMap> map(Fd fd, std::size_t bytes);
+
+  Fd fd_;
+  std::span<std::uint8_t> memory_;
+};
+
+/// Puts the rule set into the slot. Every packet is decided by the old or by the new one. When this returns, no program
+/// uses the old one any more: its counters stand still.
+[[nodiscard]] Result<void> replace_rule_set(int guard_rules_fd, const RuleSetMap& next);
+
+}  // namespace sonde::guard
