@@ -66,6 +66,11 @@ struct SONDE_EXPORT SecurityEvent {
   std::vector<SecurityFlow> flows;  ///< samples, at most 5
   std::string response;             ///< how to stop it: "sonde guard block 10.0.0.9 --ttl 10m"; empty: nothing helps
   std::string block;                ///< the address that response blocks; empty: none
+
+  // Of `sonde watch`, empty from the detectors.
+  std::string action;         ///< what was done about it: "blocked 10.0.0.9 by rule 7 for 600 s"
+  std::string undo;           ///< how to take that back: "sonde guard remove 7"
+  std::string evidence_file;  ///< pcapng of its packets
 };
 
 [[nodiscard]] SONDE_EXPORT const char* security_kind_name(SecurityKind kind);     ///< "port-scan", "syn-flood" ...
