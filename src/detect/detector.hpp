@@ -89,12 +89,17 @@ class Detectors {
   void observe(const FlowSight& flow, const Report& report);
   void observe(const ArpSight& arp, const Report& report);
   void observe(const DnsSight& dns, const Report& report);
+  /// Time does not go back: an earlier one than before counts as the last.
   void advance(std::int64_t wall_ns, const Report& report);
   void finish(std::int64_t wall_ns, const Report& report);
+  Detectors(const Detectors&) = delete;
+  Detectors& operator=(const Detectors&) = delete;
 
  private:
-  std::vector<std::unique_ptr<Detector>> detectors_;
+  SecurityConfig config_;
   std::uint64_t last_id_ = 0;
+  std::int64_t now_ns_ = 0;
+  std::vector<std::unique_ptr<Detector>> detectors_;
 };
 
 }  // namespace sonde::detect

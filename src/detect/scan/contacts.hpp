@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who contacted what for the first time, and what came of it.
+#pragma once
+#include <array>
+#include <bitset>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "detect/address.hpp"
+#include "detect/bounded.hpp"
+#include "detect/scan/probe.hpp"
+
+namespace sonde::detect {
+
+/// One port of one target that a source tried. Tries of the same one are one contact.
+struct Contact {
+  Endpoint target;  ///< port: that of the probe, see Probe
+  std::uint16_t source_port = 0;
+  Answer answer{};
+  std::uint8_t tries = 1;  ///< flows; counted up to 255
+  bool half_open = false;
+  bool completed = false;
+  std::int64_t first_ns = 0;
+  std::int64_t last_ns = 0;
+  std::uint32_t packets = 0;
+  std::uint32_t bytes = 0;
+};
+
+/// Contacts of one source by one method: with one target (of a port scan), or with one port (of a host scan).
+struct GroupKey {
+  Address source{};
+  Address target{};  ///< zero: any
+  std::uint16_t port = 0;
+  ScanMethod method{};
+  bool by_port = false;
+
+  friend bool operator==(const GroupKey&, const GroupKey&) = default;
+};
+
+struct GroupHash {
+  std::size_t operator()(const GroupKey& key) const;
+};
+
+struct Group {
+  std::vector<Contact> contacts;  ///< at most 128; a new one takes the place of the one that came first
+  std::string interface;
+  std::unique_ptr<SocketOwner> owner;
+  bool outbound = false;
+  bool is_candidate = false;  ///< the detector looks at it
+};
+
+/// What a source failed to reach, over all ports: two windows, of which the older one is dropped in time.
+class Spread {
+ public:
+  void failed(std::uint16_t port, std::int64_t wall_ns, std::int64_t window_ns);
+  void answered();  ///< one that had counted as failed
+  [[nodiscard]] std::uint64_t failures() const;
+  [[nodiscard]] std::uint64_t ports() const;  ///< by linear counting over 256 bits, so at most some 1400
+
+ private:
+  struct Window {
+    std::uint64_t failures = 0;
+    std::bitset<256> ports;
+  };
+  std::array<Window, 2> windows_;  ///< [0] goes on
+  std::int64_t began_ns_ = 0;
+};
+
+/// Bounded by 4096 groups of at most 128 contacts, 16384 first contacts and 4096 sources: 30 MB at most, 2 MB without
+/// scans. A source's first contact with a target or port waits in a table where any other may overwrite it, so that a
+/// flood from a million forged addresses does not push out those who come twice.
+class Contacts {
+ public:
+  Contacts();
+
+  struct Noted {
+    Group* group = nullptr;  ///< null: the first contact
+    bool is_new = false;
+    bool answered_now = false;  ///< it had failed before
+  };
+  Noted note(const GroupKey& key, const Contact& contact, bool is_new_flow);
+  [[nodiscard]] Group* find(const GroupKey& key) { return groups_.find(key); }
+  void erase(const GroupKey& key) { groups_.erase(key); }
+  [[nodiscard]] Spread& spread(const Address& source) { return spreads_.touch(source); }
+
+ private:
+  struct First {
+    std::uint64_t hash = 0;
+    Contact contact;
+  };
+  std::vector<First> firsts_;
+  Bounded<GroupKey, Group, GroupHash> groups_;
+  Bounded<Address, Spread, AddressHash> spreads_;
+};
+
+}  // namespace sonde::detect
