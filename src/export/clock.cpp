@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "export/clock.hpp"
 
+#include <array>
 #include <cstring>
 #include <ctime>
 
@@ -29,6 +30,11 @@ char* TimeText::append(char* out, std::int64_t wall_ns) {
   out += size_;
   *out++ = '.';
   return append_nanoseconds(out, static_cast<std::uint32_t>(rest));
+}
+
+std::string TimeText::text(std::int64_t wall_ns) {
+  std::array<char, max_size> text;
+  return {text.data(), append(text.data(), wall_ns)};
 }
 
 }  // namespace sonde::exporter

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <limits>
+#include <string>
 
 namespace sonde::exporter {
 
@@ -16,6 +17,7 @@ class TimeText {
 
   /// Writes at most max_size characters and returns their end.
   char* append(char* out, std::int64_t wall_ns);
+  [[nodiscard]] std::string text(std::int64_t wall_ns);
 
  private:
   void keep_second(std::int64_t second);

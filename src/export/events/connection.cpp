@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
@@ -14,11 +13,6 @@
 
 namespace sonde::exporter {
 namespace {
-
-std::string time_text(TimeText& time, std::int64_t wall_ns) {
-  std::array<char, TimeText::max_size> text;
-  return {text.data(), time.append(text.data(), wall_ns)};
-}
 
 bool is_alert(const Connection& connection) {
   return connection.event == ConnectionEvent::failed || connection.end == ConnectionEnd::local_reset ||
@@ -78,10 +72,9 @@ std::string connection_line(const Connection& connection, bool color) {
   const Palette& palette = color ? colours : no_colours;
   const auto& socket = connection.socket;
   const auto arrow = arrow_colour(connection.direction, palette);
-  auto line =
-      fmt::format("{} {} {} {}{}{} {} ", time_text(time, connection.wall_ns), connection_event_name(connection.event),
-                  socket.local.text(), arrow, direction_arrow(connection.direction), arrow.empty() ? "" : palette.plain,
-                  socket.remote.text());
+  auto line = fmt::format("{} {} {} {}{}{} {} ", time.text(connection.wall_ns), connection_event_name(connection.event),
+                          socket.local.text(), arrow, direction_arrow(connection.direction),
+                          arrow.empty() ? "" : palette.plain, socket.remote.text());
   for (const auto& fact : facts_of(connection, palette)) line.append(fact).append(", ");
   return line + owner_text(connection.owner);
 }
@@ -90,7 +83,7 @@ std::string connection_json(const Connection& connection) {
   static thread_local TimeText time("%Y-%m-%dT%H:%M:%S", TimeText::Zone::utc);
   nlohmann::ordered_json object;
   object["type"] = "connection";
-  object["time"] = time_text(time, connection.wall_ns) + "Z";
+  object["time"] = time.text(connection.wall_ns) + "Z";
   object["event"] = connection_event_name(connection.event);
   object["direction"] = connection_direction_name(connection.direction);
   if (connection.end != ConnectionEnd::none) object["end"] = connection_end_name(connection.end);

@@ -52,9 +52,8 @@ std::string place_text(const Drop& drop, bool color) {
 }
 
 std::string time_text(std::int64_t wall_ns) {
-  std::array<char, TimeText::max_size> text;
   thread_local TimeText time("%Y-%m-%dT%H:%M:%S", TimeText::Zone::utc);
-  return std::string(text.data(), time.append(text.data(), wall_ns)) + "Z";
+  return time.text(wall_ns) + "Z";
 }
 
 std::string packet_fields(const Drop& drop) {

@@ -19,11 +19,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Kind = RetransmissionKind;
 
-std::string time_text(TimeText& time, std::int64_t wall_ns) {
-  std::array<char, TimeText::max_size> text;
-  return {text.data(), time.append(text.data(), wall_ns)};
-}
-
 bool is_segment(const Retransmission& event) { return event.kind != Kind::spurious && event.kind != Kind::untold; }
 
 // What no acknowledgment or probe asked for: the connection stood still until a timer fired.
@@ -67,7 +62,7 @@ void add_segment(std::vector<std::string>& facts, const Retransmission& event) {
 void add_local_drop(Json& object, const LocalDrop& drop) {
   static thread_local TimeText time("%Y-%m-%dT%H:%M:%S", TimeText::Zone::utc);
   Json& member = object["local_drop"];
-  member["time"] = time_text(time, drop.wall_ns) + "Z";
+  member["time"] = time.text(drop.wall_ns) + "Z";
   member["reason"] = drop.reason;
   if (!drop.function.empty()) member["function"] = drop.function;
   if (!drop.interface.empty()) member["interface"] = drop.interface;
@@ -128,7 +123,7 @@ std::string retransmission_line(const Retransmission& event, bool color) {
   add_state(facts, event);
   add_path(facts, event);
   add_segment(facts, event);
-  return fmt::format("{} {} {} {} > {}: {}", time_text(time, event.wall_ns), kind_text(event.kind, palette),
+  return fmt::format("{} {} {} {} > {}: {}", time.text(event.wall_ns), kind_text(event.kind, palette),
                      owner_text(event.owner), event.socket.local.text(), event.socket.remote.text(),
                      fmt::join(facts, ", "));
 }
@@ -137,7 +132,7 @@ std::string retransmission_json(const Retransmission& event) {
   static thread_local TimeText time("%Y-%m-%dT%H:%M:%S", TimeText::Zone::utc);
   Json object;
   object["type"] = "retransmission";
-  object["time"] = time_text(time, event.wall_ns) + "Z";
+  object["time"] = time.text(event.wall_ns) + "Z";
   object["kind"] = retransmission_kind_word(event.kind);
   object["cause"] = retransmission_cause(event);
   add_socket(object, event.socket);

@@ -6,6 +6,7 @@
 
 #include <cstring>
 
+#include "model/socket.hpp"
 #include "sensors/connections/classify.hpp"
 
 namespace sonde::connections {
@@ -17,19 +18,6 @@ static_assert(std::has_unique_object_representations_v<sonde_connection_event>);
 static_assert(std::has_unique_object_representations_v<sonde_open_socket>);
 static_assert(static_cast<int>(ConnectionEvent::closed) == SONDE_CONNECTION_CLOSED);
 static_assert(static_cast<int>(ConnectionDirection::inbound) == SONDE_CONNECTION_INBOUND);
-
-Socket socket_from(const sonde_socket& raw) {
-  Socket socket;
-  std::memcpy(socket.local.address.data(), raw.local_address, sizeof(raw.local_address));
-  std::memcpy(socket.remote.address.data(), raw.remote_address, sizeof(raw.remote_address));
-  socket.local.port = raw.local_port;
-  socket.remote.port = raw.remote_port;
-  socket.protocol = raw.protocol;
-  socket.state = raw.state;
-  socket.network_namespace = raw.network_namespace;
-  socket.cookie = raw.cookie;
-  return socket;
-}
 
 void set_counters(Connection& connection, const sonde_tcp_counters& counters, std::uint8_t flags) {
   connection.bytes_sent = payload_sent(counters, flags, connection.direction);
@@ -85,7 +73,7 @@ Connection connection_from(const sonde_connection_event& event, const WallClock&
     connection.direction = infer_direction(event.counters, event.flags);
   connection.end = end_of(event);
   connection.error = event.error;
-  connection.socket = socket_from(event.socket);
+  connection.socket = model::socket_of(event.socket);
   set_counters(connection, event.counters, event.flags);
   set_times(connection, event);
   return connection;
@@ -95,7 +83,7 @@ Connection connection_from(const sonde_open_socket& open, std::int64_t wall_ns) 
   Connection connection;
   connection.wall_ns = wall_ns;
   connection.event = ConnectionEvent::open;
-  connection.socket = socket_from(open.socket);
+  connection.socket = model::socket_of(open.socket);
   if (open.kind == SONDE_OPEN_REQUEST) connection.direction = ConnectionDirection::inbound;
   if (!has_counters(open)) return connection;
   connection.direction =

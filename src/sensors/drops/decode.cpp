@@ -8,16 +8,10 @@
 #include <cstring>
 
 #include "model/parse.hpp"
+#include "model/socket.hpp"
 
 namespace sonde::drops {
 namespace {
-
-template <class T>
-Endpoint endpoint(const T& address, std::uint16_t port) {
-  Endpoint end{.port = port};
-  std::ranges::copy(address, end.address.begin());
-  return end;
-}
 
 // The packet had no headers when it was freed: addresses and ports are those of its socket, and that is all.
 void describe_by_socket(const sonde_socket& socket, std::uint32_t size, sonde_packet_event& event) {
@@ -26,7 +20,7 @@ void describe_by_socket(const sonde_socket& socket, std::uint32_t size, sonde_pa
   event.payload_size = size;
   event.flags = SONDE_PACKET_NO_LINK_HEADER;
   if (socket.protocol == 0) return;
-  const auto whole = socket_of(socket);
+  const auto whole = model::socket_of(socket);
   const bool outgoing = event.direction == SONDE_DIRECTION_OUT;
   const Endpoint& source = outgoing ? whole.local : whole.remote;
   const Endpoint& destination = outgoing ? whole.remote : whole.local;
@@ -61,15 +55,6 @@ bool plausible(const sonde_drop_event& raw) {
 }
 
 }  // namespace
-
-Socket socket_of(const sonde_socket& socket) {
-  return {.local = endpoint(socket.local_address, socket.local_port),
-          .remote = endpoint(socket.remote_address, socket.remote_port),
-          .protocol = socket.protocol,
-          .state = socket.state,
-          .network_namespace = socket.network_namespace,
-          .cookie = socket.cookie};
-}
 
 sonde_drop_event fixed_part(std::span<const std::uint8_t> record) {
   sonde_drop_event raw;

@@ -17,9 +17,6 @@
 
 namespace sonde::drops {
 
-/// Where a packet without headers was going, by its socket.
-[[nodiscard]] Socket socket_of(const sonde_socket& socket);
-
 /// All of the event that comes from the record alone: no owner, no names of reason and function. Pure. Nothing: the
 /// record is cut short or contradicts itself.
 [[nodiscard]] std::optional<Drop> decode_packet(std::span<const std::uint8_t> record);

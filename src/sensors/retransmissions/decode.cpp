@@ -1,31 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sensors/retransmissions/decode.hpp"
 
-#include <algorithm>
 #include <cstring>
 
+#include "model/socket.hpp"
 #include "sensors/retransmissions/classify.hpp"
 
 namespace sonde::retransmissions {
 namespace {
 
 static_assert(std::has_unique_object_representations_v<sonde_retransmission_event>);
-
-Endpoint endpoint(const __u8 (&address)[16], std::uint16_t port) {
-  Endpoint end;
-  std::ranges::copy(address, end.address.begin());
-  end.port = port;
-  return end;
-}
-
-Socket socket_of(const sonde_socket& raw) {
-  return {endpoint(raw.local_address, raw.local_port),
-          endpoint(raw.remote_address, raw.remote_port),
-          raw.protocol,
-          raw.state,
-          raw.network_namespace,
-          raw.cookie};
-}
 
 template <std::size_t size>
 std::string text_of(const char (&bytes)[size]) {
@@ -78,7 +62,7 @@ Retransmission decode(const sonde_retransmission_event& event, const WallClock& 
   Retransmission out;
   out.wall_ns = clock.wall_ns(event.header.ts_ns);
   out.kind = classify(event);
-  out.socket = socket_of(event.socket);
+  out.socket = model::socket_of(event.socket);
   out.sequence = event.sequence;
   out.end_sequence = event.end_sequence;
   out.segments = event.segments;
