@@ -119,22 +119,23 @@ struct GuardAttachOptions {
 
 /// The guard on one interface.
 struct GuardInterface {
-  std::string name;           ///< "" when it is gone
-  std::uint32_t ifindex = 0;  ///< that it has, or had
-  std::string receive;        ///< "native XDP", "generic XDP", "tcx", "clsact"
-  std::string send;           ///< "tcx", "clsact"
-  bool gone = false;          ///< the interface does not exist any more; cleaned up by the next attach or detach
+  std::string name;                  ///< "" when it is gone
+  std::uint32_t ifindex = 0;         ///< that it has, or had
+  std::string receive;               ///< "native XDP", "generic XDP", "tcx", "clsact"
+  std::string send;                  ///< "tcx", "clsact"
+  std::vector<std::string> notices;  ///< attach(): why it is not a better way
+  bool gone = false;                 ///< the interface does not exist any more; cleaned up by the next attach or detach
 };
 
 struct GuardEntry {
   GuardRule rule;
-  GuardCount hits;  ///< of a limit: what was above the rate, so dropped
-  GuardCount over;  ///< of a limit: the rest, which passed
+  GuardCount hits;    ///< what it decided; of a dry-run rule: would have decided; of a limit: what was above the rate
+  GuardCount passed;  ///< of a limit: what was within the rate
 };
 
 /// Every packet at the hooks has one of these outcomes, so they add up to `packets`.
 struct GuardOutcome {
-  std::string name;  ///< "blocked by rule", "passed: never-block list" ...
+  std::string name;  ///< "passed", "dropped-block", "spared-established" ...: docs/guard.md has them all
   bool dropped = false;
   GuardCount count;
 };
@@ -144,10 +145,15 @@ struct GuardStats {
   GuardCount packets;  ///< that came to the hooks
   std::vector<GuardOutcome> outcomes;
   std::vector<GuardEntry> rules;
+  /// What rules had decided that are gone by now, by GuardVerdict; of limits what they let pass.
+  std::array<GuardCount, 5> retired{};
+  GuardCount retired_limited;    ///< what limits that are gone had dropped
+  std::uint64_t unlimited = 0;   ///< packets that passed a limit because its table of addresses was full
+  std::uint64_t moving = 0;      ///< packets that came while this was read
   std::uint64_t rule_bytes = 0;  ///< memory of the rules in the kernel
   std::int64_t wall_ns = 0;      ///< when it was read
 
-  /// The outcomes add up to the packets.
+  /// By rule, what is gone included, and by outcome it is the same number, but for the packets that came meanwhile.
   [[nodiscard]] SONDE_EXPORT bool balanced() const;
 };
 

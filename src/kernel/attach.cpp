@@ -11,6 +11,7 @@ namespace {
 // Linux 6.6, include/uapi/linux/bpf.h; Debian 12's header is older.
 constexpr auto attach_tcx_ingress = static_cast<bpf_attach_type>(46);
 constexpr auto attach_tcx_egress = static_cast<bpf_attach_type>(47);
+constexpr std::uint32_t flag_before = 1U << 3;  // BPF_F_BEFORE; without a program to be before: the first one
 
 Result<Link> create_link(const char* hook, int program_fd, std::uint32_t ifindex, bpf_attach_type type,
                          std::uint32_t flags) {
@@ -40,9 +41,10 @@ Result<Link> attach_xdp(int program_fd, std::uint32_t ifindex, XdpMode mode) {
                      native ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE);
 }
 
-Result<Link> attach_tcx(int program_fd, std::uint32_t ifindex, TcDirection direction) {
+Result<Link> attach_tcx(int program_fd, std::uint32_t ifindex, TcDirection direction, TcPosition position) {
   return create_link("tcx", program_fd, ifindex,
-                     direction == TcDirection::ingress ? attach_tcx_ingress : attach_tcx_egress, 0);
+                     direction == TcDirection::ingress ? attach_tcx_ingress : attach_tcx_egress,
+                     position == TcPosition::first ? flag_before : 0);
 }
 
 }  // namespace sonde::kernel

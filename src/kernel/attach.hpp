@@ -30,6 +30,8 @@ class Link {
 
   /// "native XDP", "generic XDP", "tcx", "clsact": for people.
   [[nodiscard]] const std::string& hook() const { return hook_; }
+  /// Of the BPF link, to be pinned: then it stays when this object goes. -1: the hook is none.
+  [[nodiscard]] int fd() const { return fd_.get(); }
 
  private:
   std::string hook_;
@@ -39,6 +41,7 @@ class Link {
 
 enum class XdpMode { native, generic };
 enum class TcDirection { ingress, egress };
+enum class TcPosition { last, first };
 
 /// Id of the XDP program on the interface, 0 if there is none.
 [[nodiscard]] Result<std::uint32_t> query_xdp(std::uint32_t ifindex);
@@ -46,8 +49,9 @@ enum class TcDirection { ingress, egress };
 /// By a BPF link (Linux 5.9), so never in place of another program: then EBUSY.
 [[nodiscard]] Result<Link> attach_xdp(int program_fd, std::uint32_t ifindex, XdpMode mode);
 
-/// tcx link (Linux 6.6), behind the programs that are there.
-[[nodiscard]] Result<Link> attach_tcx(int program_fd, std::uint32_t ifindex, TcDirection direction);
+/// tcx link (Linux 6.6), behind the programs that are there, or before them.
+[[nodiscard]] Result<Link> attach_tcx(int program_fd, std::uint32_t ifindex, TcDirection direction,
+                                      TcPosition position = TcPosition::last);
 
 /// cls_bpf on the clsact qdisc, which is made if absent. The filter's handle is the PID of its owner; filters of ours
 /// whose process has died are removed first. Detaching removes the qdisc too when this call made it and nobody else
@@ -57,5 +61,8 @@ enum class TcDirection { ingress, egress };
 /// Removes clsact filters that killed processes left on the interface, and the qdisc if nothing else is on it. Returns
 /// how many filters went.
 Result<int> remove_stale_clsact(std::uint32_t ifindex);
+
+/// Removes the clsact qdisc of the interface if it has no filters.
+void remove_clsact_if_unused(std::uint32_t ifindex);
 
 }  // namespace sonde::kernel

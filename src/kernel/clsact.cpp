@@ -146,6 +146,8 @@ Result<int> remove_stale_clsact(std::uint32_t ifindex) {
   return removed;
 }
 
+void remove_clsact_if_unused(std::uint32_t ifindex) { destroy_qdisc_if_empty(ifindex); }
+
 Result<Link> attach_clsact(int program_fd, std::uint32_t ifindex, TcDirection direction) {
   auto cleaned = remove_stale_clsact(ifindex);
   if (!cleaned) return std::unexpected(cleaned.error());
