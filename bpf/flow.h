@@ -45,7 +45,9 @@ struct sonde_flow_packet {
 };
 
 #ifdef __bpf__
-#define sonde_flow_word(bytes, i) (((const __u64 *)(bytes))[i])
+typedef __u64 __attribute__((may_alias)) sonde_flow_word_t;
+#define sonde_flow_word(bytes, i) (((const sonde_flow_word_t *)(bytes))[i])
+#define sonde_flow_put_word(bytes, i, value) (((sonde_flow_word_t *)(bytes))[i] = (value))
 #define sonde_flow_add(to, value) ((void)__sync_fetch_and_add(&(to), value))
 #else
 SONDE_INLINE __u64 sonde_flow_word(const void *bytes, int i)
@@ -53,6 +55,10 @@ SONDE_INLINE __u64 sonde_flow_word(const void *bytes, int i)
 	__u64 word;
 	__builtin_memcpy(&word, (const __u8 *)bytes + i * 8, sizeof(word));
 	return word;
+}
+SONDE_INLINE void sonde_flow_put_word(void *bytes, int i, __u64 value)
+{
+	__builtin_memcpy((__u8 *)bytes + i * 8, &value, sizeof(value));
 }
 #define sonde_flow_add(to, value) ((void)((to) += (value)))
 #endif
@@ -81,20 +87,36 @@ SONDE_INLINE __u32 sonde_flow_side(const __u8 *source, const __u8 *destination, 
 	return source_port > destination_port;
 }
 
+/*
+ * What stands behind the addresses. Whole words, because the key is read by words right after: a load over several
+ * smaller stores waits for all of them to reach the cache.
+ */
+SONDE_INLINE void sonde_flow_put_ports(struct sonde_flow_key *key, __u16 first, __u16 second, __u8 protocol,
+				       __u32 group)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	sonde_flow_put_word(key, 4, first | (__u32)second << 16 | (__u64)group << 32);
+	sonde_store32((__u8 *)&key->protocol, protocol);
+#else
+	sonde_flow_put_word(key, 4, (__u64)first << 48 | (__u64)second << 32 | group);
+	sonde_store32((__u8 *)&key->protocol, (__u32)protocol << 24);
+#endif
+}
+
 /* Puts the endpoints into a key, all of whose bytes are written, and gives the side of the source. */
 SONDE_INLINE __u32 sonde_flow_fill_key(struct sonde_flow_key *key, const __u8 *source, const __u8 *destination,
 				       __u16 source_port, __u16 destination_port, __u8 protocol, __u32 group)
 {
 	__u32 side = sonde_flow_side(source, destination, source_port, destination_port);
-	const __u8 *first = side ? destination : source, *second = side ? source : destination;
+	__u64 high_a = sonde_flow_word(source, 0), high_b = sonde_flow_word(destination, 0);
+	__u64 low_a = sonde_flow_word(source, 1), low_b = sonde_flow_word(destination, 1);
 
-	__builtin_memcpy(key->address[0], first, 16);
-	__builtin_memcpy(key->address[1], second, 16);
-	key->port[0] = side ? destination_port : source_port;
-	key->port[1] = side ? source_port : destination_port;
-	key->group = group;
-	key->protocol = protocol;
-	key->reserved[0] = key->reserved[1] = key->reserved[2] = 0;
+	sonde_flow_put_word(key, 0, side ? high_b : high_a);
+	sonde_flow_put_word(key, 1, side ? low_b : low_a);
+	sonde_flow_put_word(key, 2, side ? high_a : high_b);
+	sonde_flow_put_word(key, 3, side ? low_a : low_b);
+	sonde_flow_put_ports(key, side ? destination_port : source_port, side ? source_port : destination_port,
+			     protocol, group);
 	return side;
 }
 

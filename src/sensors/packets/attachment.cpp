@@ -76,10 +76,9 @@ std::string foreign_xdp_notice(const AttachOptions& options, const kernel::Inter
   return notice;
 }
 
-// Waits for the programs that still run on other CPUs (an RCU grace period).
-void wait_for_running_programs() { ::syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0); }
-
 }  // namespace
+
+void wait_for_running_programs() { ::syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0); }
 
 Result<void> Attachments::attach(const kernel::InterfaceInfo& interface) {
   const bool receive = options_.receive;

@@ -28,6 +28,9 @@ struct AttachOptions {
   bool tcx = true;  ///< false: clsact also where tcx is to be had (tests)
 };
 
+/// Waits for the programs that run at this moment (an RCU grace period, milliseconds).
+void wait_for_running_programs();
+
 /// Programs of one loaded packets object on any number of interfaces. Destroying it detaches them all.
 class Attachments {
  public:

@@ -3,7 +3,8 @@
  * Packets sensor: every packet of an interface, received (XDP or tc ingress) and sent (tc egress), as one event each.
  * The programs look and return the packet untouched.
  *
- * Built twice: packets_owners.bpf.c adds the owner of the packet's socket.
+ * Built four times: packets_owners.bpf.c adds the owner of the packet's socket, packets_flows.bpf.c and
+ * packets_flows_owners.bpf.c count packets in flows in place of reporting them.
  */
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
@@ -16,6 +17,10 @@
 #include "packets.abi.h"
 #ifdef SONDE_PACKETS_OWNERS
 #include <sonde/abi/owner.h>
+#endif
+#ifdef SONDE_PACKETS_FLOWS
+#include "flow.h"
+#include "flows.abi.h"
 #endif
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -49,6 +54,11 @@ struct scratch {
 	struct sonde_socket_owner owner; /* right behind perf: a perf record is both */
 	volatile __u64 socket;           /* kernel address, see address_of() */
 #endif
+#ifdef SONDE_PACKETS_FLOWS
+	struct sonde_flow_record flow_record;
+	__u8 quote[SONDE_FLOW_QUOTE];
+	__u8 quoted_addresses[32];
+#endif
 };
 
 struct {
@@ -74,11 +84,17 @@ struct hook_packet {
 
 #ifdef SONDE_PACKETS_OWNERS
 #include "packet_owner.h"
-enum { OWNER_SIZE = sizeof(struct sonde_socket_owner) };
-#else
-enum { OWNER_SIZE = 0 };
 #endif
-enum { RECORD_SIZE = sizeof(struct sonde_packet_event) + OWNER_SIZE };
+
+/* Bytes between a packet's event and those of the packet. */
+#ifdef SONDE_PACKETS_FLOWS
+enum { MORE_SIZE = sizeof(struct sonde_flow_record) };
+#elif defined(SONDE_PACKETS_OWNERS)
+enum { MORE_SIZE = sizeof(struct sonde_socket_owner) };
+#else
+enum { MORE_SIZE = 0 };
+#endif
+enum { RECORD_SIZE = sizeof(struct sonde_packet_event) + MORE_SIZE };
 
 /*
  * The pcap-filter expression. User space replaces the bodies by the translated expression before load
@@ -189,7 +205,9 @@ static __always_inline void submit(void *ring, struct sonde_packet_event *record
 static __always_inline void fill_record(struct sonde_packet_event *record, const struct scratch *scratch)
 {
 	*record = scratch->event;
-#ifdef SONDE_PACKETS_OWNERS
+#ifdef SONDE_PACKETS_FLOWS
+	*(struct sonde_flow_record *)(record + 1) = scratch->flow_record;
+#elif defined(SONDE_PACKETS_OWNERS)
 	*(struct sonde_socket_owner *)(record + 1) = scratch->owner;
 #endif
 }
@@ -264,7 +282,7 @@ static __always_inline void emit_perf(const struct hook_packet *packet, struct s
 	record->reserved = 0;
 	if (record->tag_tpid)
 		captured = without_tag(captured);
-	sonde_emit_perf(packet->context, record, sizeof(*record) + OWNER_SIZE, captured, counters);
+	sonde_emit_perf(packet->context, record, sizeof(*record) + MORE_SIZE, captured, counters);
 }
 
 static __always_inline __u32 bytes_wanted(const struct sonde_packet_event *event)
@@ -339,7 +357,7 @@ static __always_inline void parse_xdp(struct xdp_md *ctx, struct scratch *scratc
 /* Is a packet's event wanted whatever the parser finds, without packet bytes, by ring? */
 static __always_inline int every_packet_wanted(void)
 {
-	return !OWNER_SIZE && config.emit_events == SONDE_EMIT_ALWAYS && config.transport == SONDE_TRANSPORT_RING &&
+	return !MORE_SIZE && config.emit_events == SONDE_EMIT_ALWAYS && config.transport == SONDE_TRANSPORT_RING &&
 	       !config.has_fields && !config.count_totals && !config.capture_bytes;
 }
 
@@ -356,6 +374,7 @@ static __always_inline void report_in_place(struct xdp_md *ctx, struct scratch *
 	submit(ring, record, counters);
 }
 
+#ifndef SONDE_PACKETS_FLOWS
 SEC("sonde/xdp")
 int sonde_xdp(struct xdp_md *ctx)
 {
@@ -376,6 +395,7 @@ int sonde_xdp(struct xdp_md *ctx)
 	}
 	return config.pass_verdict;
 }
+#endif
 
 static __always_inline int parse_skb(struct __sk_buff *ctx, int direction, int link)
 {
@@ -423,6 +443,9 @@ static __always_inline void parse_whole_skb(struct __sk_buff *ctx, int direction
 	}
 }
 
+#ifdef SONDE_PACKETS_FLOWS
+#include "account_flow.h"
+#else
 static __always_inline void handle_skb(struct __sk_buff *ctx, int direction, int link)
 {
 	struct sonde_counters *counters = sonde_counters();
@@ -441,6 +464,7 @@ static __always_inline void handle_skb(struct __sk_buff *ctx, int direction, int
 	parse_whole_skb(ctx, direction, link);
 	report(&packet, counters);
 }
+#endif
 
 /* TC_ACT_UNSPEC is also TCX_NEXT: the packet goes on to the next program as if this one were not there. */
 #define TC_PROGRAM(name, direction, link)                                                                              \

@@ -17,20 +17,6 @@ std::string list_names(const std::vector<kernel::InterfaceInfo>& interfaces) {
   return names;
 }
 
-// "any" may meet every kind of interface later.
-void choose_programs(const std::vector<kernel::InterfaceInfo>& interfaces, PacketsOptions& options) {
-  const bool any = has_any(options.interfaces);
-  const auto with = [&](LinkType type) {
-    return any || std::ranges::find(interfaces, type, &kernel::InterfaceInfo::link_type) != interfaces.end();
-  };
-  auto& program = options.program;
-  program.ethernet = with(LinkType::ethernet);
-  program.raw_ip = with(LinkType::raw_ip);
-  program.xdp = options.attach.xdp != XdpChoice::off && options.attach.receive;
-  program.ingress = options.attach.receive;
-  program.egress = options.attach.send;
-}
-
 struct DeviceLoss {
   std::uint64_t missed = 0;
   std::uint64_t dropped = 0;
@@ -259,6 +245,20 @@ std::vector<LossStage> loss_stages(const kernel::Object& object, const Reader* r
           {"decode", delivered + malformed, delivered, 0, malformed, ""}};
 }
 
+// "any" may meet every kind of interface later.
+void choose_programs(const std::vector<kernel::InterfaceInfo>& interfaces, const std::vector<std::string>& names,
+                     const AttachOptions& attach, ProgramOptions& program) {
+  const bool any = has_any(names);
+  const auto with = [&](LinkType type) {
+    return any || std::ranges::find(interfaces, type, &kernel::InterfaceInfo::link_type) != interfaces.end();
+  };
+  program.ethernet = with(LinkType::ethernet);
+  program.raw_ip = with(LinkType::raw_ip);
+  program.xdp = attach.xdp != XdpChoice::off && attach.receive;
+  program.ingress = attach.receive;
+  program.egress = attach.send;
+}
+
 Result<std::vector<kernel::InterfaceInfo>> select_interfaces(const std::vector<std::string>& names) {
   auto all = kernel::list_interfaces();
   if (!all || has_any(names)) return all;
@@ -276,7 +276,7 @@ Result<std::vector<kernel::InterfaceInfo>> select_interfaces(const std::vector<s
 Result<std::unique_ptr<pipeline::Source>> open(PacketsOptions options) {
   auto selected = select_interfaces(options.interfaces);  // a wrong name is told before anything is loaded
   if (!selected) return std::unexpected(selected.error());
-  choose_programs(*selected, options);
+  choose_programs(*selected, options.interfaces, options.attach, options.program);
   options.program.wakeup_bytes =
       static_cast<std::uint32_t>(ring_bytes(options.program.rings, options.buffer_bytes) / 8);
   auto loaded = load(options);

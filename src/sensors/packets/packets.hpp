@@ -37,6 +37,10 @@ struct PacketsOptions {
 /// "hook", "ring" and "decode" of a loaded object and its reader; no reader: statistics only.
 [[nodiscard]] std::vector<LossStage> loss_stages(const kernel::Object& object, const Reader* reader);
 
+/// Those of the programs that are needed on these interfaces, which `names` asked for.
+void choose_programs(const std::vector<kernel::InterfaceInfo>& interfaces, const std::vector<std::string>& names,
+                     const AttachOptions& attach, ProgramOptions& program);
+
 /// The interfaces of these names, all of them for "any". ErrorKind::usage as above.
 [[nodiscard]] Result<std::vector<kernel::InterfaceInfo>> select_interfaces(const std::vector<std::string>& names);
 
