@@ -98,6 +98,8 @@ std::string GuardRule::text(std::int64_t now_wall_ns) const {
   return text;
 }
 
+std::string GuardRule::what() const { return guard::what_text(*this); }
+
 Result<std::vector<GuardRule>> parse_guard_rules(std::string_view text, GuardVerdict bare, std::int64_t now_wall_ns) {
   if (now_wall_ns == 0) now_wall_ns = guard::wall_now();
   std::vector<GuardRule> rules;
