@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The country of an address, by a file in MaxMind's format (.mmdb) that the user has: GeoLite2 and GeoIP2 (Country, City),
-// DB-IP, IPinfo. No file comes with sonde, and none is fetched.
+// The country of an address, by a file in MaxMind's format (.mmdb) that the user has: GeoLite2 and GeoIP2 (Country,
+// City), DB-IP, IPinfo. No file comes with sonde, and none is fetched.
 #pragma once
 #include <array>
 #include <cstdint>

@@ -50,12 +50,17 @@ std::string begin_summary(std::chrono::nanoseconds duration) {
 }
 
 std::string end_summary(std::string out, const LossReport& loss) {
-  out += ",\"loss\":{";
-  append_loss(out, loss);
-  return out + "}}";
+  append_loss_member(out, loss);
+  return out + "}";
 }
 
 }  // namespace
+
+void append_loss_member(std::string& out, const LossReport& loss) {
+  out += ",\"loss\":{";
+  append_loss(out, loss);
+  out += '}';
+}
 
 std::string summary_json(const pipeline::Summary& summary) {
   std::string out = begin_summary(summary.duration) + ",\"totals\":{";

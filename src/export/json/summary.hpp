@@ -12,4 +12,7 @@ namespace sonde::exporter {
 /// The same for events: their number in place of the packet totals.
 [[nodiscard]] std::string summary_json(const pipeline::EventTotals& totals);
 
+/// The member "loss" of such an object, with the comma before it.
+void append_loss_member(std::string& out, const LossReport& loss);
+
 }  // namespace sonde::exporter
