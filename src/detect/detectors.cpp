@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "detect/detector.hpp"
+#include "detect/flood/flood.hpp"
 #include "detect/incident.hpp"
 #include "detect/scan/scan.hpp"
 
@@ -18,6 +19,7 @@ struct Entry {
 /// One line adds a detector.
 constexpr Entry entries[] = {
     {"scan.enabled", make_scan_detector},
+    {"flood.enabled", make_flood_detector},
 };
 
 /// Differences of times must not overflow, whatever a file says.

@@ -57,6 +57,7 @@ ScanLimits::ScanLimits(const SecurityConfig& config)
 bool is_port_scan(const Group& group, ScanMethod method, const ScanLimits& limits, std::int64_t wall_ns,
                   bool everything) {
   Sums sums{.source_ports = count_source_ports(group)};
+  const auto wait_ns = method == ScanMethod::udp ? limits.host_wait_ns : limits.answer_wait_ns;
   for (const auto& contact : group.contacts) {
     if (wall_ns - contact.first_ns > limits.window_ns) continue;
     if (contact.answer == Answer::used)
@@ -65,7 +66,7 @@ bool is_port_scan(const Group& group, ScanMethod method, const ScanLimits& limit
       ++sums.failed;
     else if (contact.answer == Answer::open)
       ++sums.bare;
-    else if (is_settled(contact, limits.answer_wait_ns, wall_ns, everything))
+    else if (contact.answer == Answer::none && is_settled(contact, wait_ns, wall_ns, everything))
       ++sums.failed;
   }
   if (is_leftover(method, sums) || !has_share(sums, limits.failure_share)) return false;
@@ -80,7 +81,8 @@ bool is_host_scan(const Group& group, ScanMethod method, const Spread& spread, c
     if (wall_ns - contact.first_ns > limits.window_ns) continue;
     if (contact.answer == Answer::used || contact.answer == Answer::open)
       ++sums.used;
-    else if (is_settled(contact, limits.host_wait_ns, wall_ns, everything) && contact.tries <= limits.tries)
+    else if (contact.answer != Answer::pressed && contact.tries <= limits.tries &&
+             is_settled(contact, limits.host_wait_ns, wall_ns, everything))
       ++sums.failed;
   }
   if (sums.failed < limits.hosts || is_leftover(method, sums) || !has_share(sums, limits.failure_share)) return false;

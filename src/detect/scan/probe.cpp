@@ -3,10 +3,8 @@
 
 #include <netinet/in.h>
 
-#include <algorithm>
-#include <array>
-
 #include "detect/address.hpp"
+#include "detect/ports.hpp"
 
 namespace sonde::detect {
 
@@ -21,12 +19,6 @@ bool from_service_to_client(const FlowSight& flow) {
   const auto from = flow.endpoints[0].port, to = flow.endpoints[1].port;
   if (from < 1024) return to >= 1024;
   return from < 32768 && to >= 32768 && flow.protocol == IPPROTO_TCP;
-}
-
-/// Services of UDP above 1023 that answer from their port: SSDP, mDNS, LLMNR, WS-Discovery.
-bool is_discovery_port(std::uint16_t port) {
-  static constexpr std::array<std::uint16_t, 4> ports{1900, 3702, 5353, 5355};
-  return std::ranges::find(ports, port) != ports.end();
 }
 
 Probe handshake_probe(const FlowSight& flow) {
@@ -70,12 +62,14 @@ std::optional<Probe> tcp_probe(const FlowSight& flow) {
 
 std::optional<Probe> udp_probe(const FlowSight& flow) {
   const auto port = flow.endpoints[1].port;
-  if (port == 0 || from_service_to_client(flow) || is_discovery_port(flow.endpoints[0].port)) return std::nullopt;
+  if (port == 0 || from_service_to_client(flow) || is_reflector_port(flow.endpoints[0].port)) return std::nullopt;
   // traceroute and mtr count up from here, a port for each packet.
   if (port >= 33434 && port < 33690 && flow.total[1].packets == 0) return std::nullopt;
   Probe probe{.method = ScanMethod::udp, .port = port};
   if (flow.total[1].packets > 0)
     probe.answer = Answer::used;
+  else if (flow.total[0].packets > 3)
+    probe.answer = Answer::pressed;
   else if (flow.unreachable)
     probe.answer = Answer::refused;
   return probe;

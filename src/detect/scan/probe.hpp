@@ -24,6 +24,7 @@ enum class ScanMethod : std::uint8_t {
 enum class Answer : std::uint8_t {
   none,
   refused,  ///< RST, or an ICMP error
+  pressed,  ///< none, but the opener goes on sending: who scans does not (ICE sends 7 times, RFC 8489 6.2.1)
   open,     ///< the port answered, and no data went either way
   used,     ///< data, or an answer to a datagram
 };

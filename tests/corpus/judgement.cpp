@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// detect_judgement [RUNS [SCENE]]: plays every scene (or one) RUNS times and prints the table of docs/detections.md.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <string_view>
+
+#include "judge.hpp"
+#include "table.hpp"
+
+int main(int count, char** words) {
+  using namespace sonde::corpus;
+  const int runs = count > 1 ? std::atoi(words[1]) : 20;
+  const std::string_view only = count > 2 ? words[2] : "";
+  if (runs < 1) {
+    fmt::print(stderr, "usage: detect_judgement [RUNS [SCENE]]\n");
+    return 2;
+  }
+  std::vector<Score> scores;
+  const auto wanted = [&](std::string_view name) { return only.empty() || only == name; };
+  for (const auto& scene : benign_scenes())
+    if (wanted(scene.name)) scores.push_back(judge_benign(scene, scene.is_long ? std::max(1, runs / 4) : runs));
+  if (wanted("mixes")) scores.push_back(judge_mixes(runs));
+  for (const auto& scene : attack_scenes())
+    if (wanted(scene.name)) scores.push_back(judge_attack(scene, runs));
+  for (const auto& score : scores)
+    for (const auto& note : score.notes) fmt::print(stderr, "{}\n", note);
+  fmt::print("{}", table_of(scores));
+  return 0;
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "table.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+namespace sonde::corpus {
+
+namespace {
+
+std::string times_of(std::vector<double> seconds) {
+  if (seconds.empty()) return "-";
+  std::ranges::sort(seconds);
+  return fmt::format("{:.1f} s, {:.1f} s", seconds[seconds.size() / 2], seconds.back());
+}
+
+}  // namespace
+
+Overall overall_of(const std::vector<Score>& scores) {
+  Overall all;
+  for (const auto& score : scores) {
+    all.runs += score.runs;
+    all.found += score.found;
+    all.missed += score.missed;
+    all.false_alarms += score.false_alarms;
+  }
+  return all;
+}
+
+std::string table_of(const std::vector<Score>& scores) {
+  std::string text =
+      "| scene | what | runs | found | missed | false alarms | time to detection: median, longest |\n"
+      "|---|---|---|---|---|---|---|\n";
+  for (const auto& score : scores)
+    text += fmt::format("| `{}` | {} | {} | {} | {} | {} | {} |\n", score.scene, score.what, score.runs,
+                        score.attack ? std::to_string(score.found) : "-",
+                        score.attack ? std::to_string(score.missed) : "-", score.false_alarms, times_of(score.seconds));
+  const auto all = overall_of(scores);
+  text += fmt::format("| all | | {} | {} | {} | {} | |\n\nPrecision {:.3f}, recall {:.3f}.\n", all.runs, all.found,
+                      all.missed, all.false_alarms, all.precision(), all.recall());
+  return text;
+}
+
+}  // namespace sonde::corpus
