@@ -12,8 +12,8 @@
  * A compiled rule set is one inner array map of 128-byte elements in the one slot of guard_rules: replacing the slot
  * replaces tables, rules, counters and source text at once, and a packet is decided by one rule set from end to end.
  *
- * Sections, in elements from the start of the map: header, IPv4 index, nodes, lists, records, ids, source text,
- * counters.
+ * Sections, in elements from the start of the map: header, IPv4 index, nodes, lists, records, ids, numbers of limit
+ * rules, source text, counters.
  *
  * All integers are in host byte order, addresses as integers too.
  */
@@ -88,18 +88,20 @@ struct sonde_guard_header {
 	__u32 ids;      // element: __u64 id of each rule
 	__u32 counters; // element: shards * shard_elements, then shard_elements that only user space writes
 	__u32 shards;
-	__u32 shard_elements; // of eight counters each: one a rule, then one for what each limit rule dropped
+	__u32 shard_elements; // of eight counters each: one a rule, then one for what each limit rule drops
 	__u32 shared_shards;  // 1: fewer shards than CPUs, counted with atomic instructions
 	__u32 source;         // element: the text the rules came from
-	__u32 reserved;
+	__u32 limits;         // element: __u32 number of each limit rule, ascending
+	__u32 limit_count;
+	__u32 reserved[3];
 	__u64 source_size; // bytes
 	__u64 created_wall_ns;
-	__u64 reserved_wide[3];
+	__u64 reserved_wide;
 };
 
 /*
  * Nodes are found by binary digits of an address, and hold the first address of ranges that cover all of them: the
- * last start that is not above the key is the one. Unused places repeat the largest key and the last reference.
+ * last start that is not above the key is the one. Unused places repeat the last one.
  */
 enum {
 	SONDE_GUARD_LEAF4_RANGES = 20,
@@ -117,7 +119,7 @@ struct sonde_guard_leaf4 {
 struct sonde_guard_inner4 {
 	__u16 starts[SONDE_GUARD_INNER4_KEYS]; // first start of each child
 	__u32 children;                        // element of the first one, the others follow
-	__u32 reserved;
+	__u32 keys;                            // how many children there are
 };
 
 // By the upper 64 bits; a reference of kind NODE goes on with the lower 64.
@@ -130,13 +132,25 @@ struct sonde_guard_leaf6 {
 struct sonde_guard_inner6 {
 	__u64 starts[SONDE_GUARD_INNER6_KEYS];
 	__u32 children;
-	__u32 reserved;
+	__u32 keys;
 };
 
-// A list: its length, what it needs, then that many numbers of records in the order in which they are asked.
+/*
+ * A list: how many words follow, what they need, and then a word a rule in the order in which they are asked: the
+ * verdict (3 bits), one bit that says which it is, and either the number of a record or, for a rule that says yes to
+ * every packet of its directions, these and the number of the rule.
+ */
 enum sonde_guard_needs {
 	SONDE_GUARD_NEEDS_TRANSPORT = 1, // protocol or ports
 	SONDE_GUARD_NEEDS_CLOCK = 2,     // a rule expires
+};
+
+enum {
+	SONDE_GUARD_LIST_HEAD = 2, // words
+	SONDE_GUARD_WORD_VERDICT_SHIFT = 29,
+	SONDE_GUARD_WORD_RULE = 1 << 28, // else a record
+	SONDE_GUARD_WORD_DIRECTIONS_SHIFT = 24,
+	SONDE_GUARD_WORD_MASK = (1 << 24) - 1, // number of the rule or record
 };
 
 enum {

@@ -5,10 +5,11 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <utility>
 
 #include "actuators/guard/tables/blob_view.hpp"
 #include "actuators/guard/tables/compile.hpp"
-#include "base/fd.hpp"
+#include "kernel/mapped_array.hpp"
 #include "sonde/result.hpp"
 
 namespace sonde::guard {
@@ -21,20 +22,13 @@ class RuleSetMap {
   /// The rule set in the slot of guard_rules; empty: there is none.
   [[nodiscard]] static Result<std::optional<RuleSetMap>> current(int guard_rules_fd);
 
-  RuleSetMap(RuleSetMap&& other) noexcept;
-  RuleSetMap& operator=(RuleSetMap&& other) noexcept;
-  ~RuleSetMap();
-
-  [[nodiscard]] Result<BlobView> view() const { return BlobView::open(memory_); }
-  [[nodiscard]] std::span<std::uint8_t> memory() const { return memory_; }
-  [[nodiscard]] int fd() const { return fd_.get(); }
+  [[nodiscard]] Result<BlobView> view() const { return BlobView::open(map_.memory()); }
+  [[nodiscard]] std::span<std::uint8_t> memory() const { return map_.memory(); }
+  [[nodiscard]] int fd() const { return map_.fd(); }
 
  private:
-  RuleSetMap(Fd fd, std::span<std::uint8_t> memory) : fd_(std::move(fd)), memory_(memory) {}
-  [[nodiscard]] static Result<RuleSetMap> map(Fd fd, std::size_t bytes);
-
-  Fd fd_;
-  std::span<std::uint8_t> memory_;
+  explicit RuleSetMap(kernel::MappedArray map) : map_(std::move(map)) {}
+  kernel::MappedArray map_;
 };
 
 /// Puts the rule set into the slot. Every packet is decided by the old or by the new one. When this returns, no program
