@@ -11,11 +11,11 @@ namespace {
 
 constexpr std::size_t bucket_bytes = SONDE_FLOW_BUCKET_SLOTS * sizeof(sonde_flow);
 // A mapping must start at a page; this many buckets fill whole pages, whether these have 4 or 64 KiB.
-constexpr std::uint32_t aligned_buckets = 128;
-constexpr std::uint32_t window_buckets = 8 * aligned_buckets;  // 3.5 MiB
+constexpr std::uint32_t aligned_buckets = 32;
+constexpr std::uint32_t window_buckets = 64 * aligned_buckets;  // 4 MiB
 constexpr std::size_t whole_bytes = std::size_t{32} * 1024 * 1024;
 
-static_assert(sizeof(sonde_flow) == 128 && sizeof(sonde_flow_bucket) == 64);
+static_assert(sizeof(sonde_flow) == 128 && sizeof(sonde_flow_bucket) == 32);
 static_assert(aligned_buckets * bucket_bytes % (64 * 1024) == 0);
 
 }  // namespace
@@ -100,7 +100,7 @@ bool FlowSlots::mark_dead(sonde_flow& flow) {
 void FlowSlots::empty(std::uint32_t slot, sonde_flow& flow) {
   __atomic_store_n(&flow.state, std::uint32_t{SONDE_FLOW_EMPTY}, __ATOMIC_SEQ_CST);
   auto& tags = bucket(slot / SONDE_FLOW_BUCKET_SLOTS).tags;
-  __atomic_store_n(&tags[slot % SONDE_FLOW_BUCKET_SLOTS], std::uint16_t{0}, __ATOMIC_SEQ_CST);
+  __atomic_store_n(&tags[slot % SONDE_FLOW_BUCKET_SLOTS], std::uint8_t{0}, __ATOMIC_SEQ_CST);
 }
 
 }  // namespace sonde::flows

@@ -46,7 +46,7 @@ std::span<const std::uint8_t> flow_object_bytes(bool with_owners) {
 
 std::uint32_t bucket_count(std::uint32_t max_flows) {
   constexpr std::uint64_t slots = SONDE_FLOW_BUCKET_SLOTS;
-  return static_cast<std::uint32_t>(std::max<std::uint64_t>(1, (std::uint64_t{max_flows} * 4 / 3 + slots - 1) / slots));
+  return static_cast<std::uint32_t>(std::max<std::uint64_t>(1, (std::uint64_t{max_flows} * 3 / 2 + slots - 1) / slots));
 }
 
 Result<kernel::Object> load_flow_program(FlowProgramOptions options) {

@@ -35,52 +35,57 @@ struct {
 } sonde_flow_buckets SEC(".maps");
 
 enum {
-	TAG_WORDS = SONDE_FLOW_BUCKET_SLOTS / 4,
 	NO_SLOT = ~0U,
+	MOST_LOOKS = SONDE_FLOW_BUCKET_SLOTS,
 };
 
-/* Four tags in a word, as they lie there. */
-#define TAG_LOWEST 0x0001000100010001ULL
-#define TAG_HIGHEST 0x8000800080008000ULL
+/* Eight tags in a word. */
+#define TAGS_LOWEST 0x0101010101010101ULL
+#define TAGS_HIGHEST 0x8080808080808080ULL
 
 /* The two buckets where a flow may lie, and its tag. */
 struct flow_place {
-	__u64 hash;
 	__u32 first;
 	__u32 second;
-	__u16 tag;
+	__u8 tag;
 };
 
-static __always_inline void find_place(const struct sonde_flow_key *key, struct flow_place *place)
+static __always_inline void find_place(__u64 hash, struct flow_place *place)
 {
-	__u64 hash = sonde_flow_hash(key, flows_config.seed);
 	__u32 buckets = flows_config.buckets;
 
 	place->first = ((hash >> 32) * buckets) >> 32;
 	place->second = ((__u64)(__u32)(hash * 0x9e3779b97f4a7c15ULL >> 32) * buckets) >> 32;
-	place->tag = (__u16)hash ? (__u16)hash : 1;
+	place->tag = (__u8)hash ? (__u8)hash : 1;
 }
 
-/* High bits of the tags that are equal to those of `pattern`; a bit above one that is right may be wrong. */
+/* The highest bit of each tag that is equal to those of `pattern`. That of the tag above one may be wrong. */
 static __always_inline __u64 equal_tags(__u64 word, __u64 pattern)
 {
 	__u64 difference = word ^ pattern;
 
-	return (difference - TAG_LOWEST) & ~difference & TAG_HIGHEST;
+	return (difference - TAGS_LOWEST) & ~difference & TAGS_HIGHEST;
 }
 
-/* Number of the lowest of those bits' tags. */
-static __always_inline __u32 first_tag(__u64 found)
+/*
+ * Where in its bucket the tag is that one of the bits stands for: the first of the lower eight, else of the upper
+ * eight. Without a branch, which would be predicted wrongly nearly each time, and then wait for the tags' cache line
+ * before the flow's can even be asked for.
+ */
+static __always_inline __u32 first_tag(__u64 lower, __u64 upper)
 {
+	__u64 in_lower = (lower | -lower) >> 63; /* 1 or 0 */
+	__u64 found = lower | (upper & (in_lower - 1));
+	__u32 number;
+
+	found &= -found;
+	/* One byte of the factor arrives at the top: the number of the byte whose bit is set. */
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	if (found << 32)
-		return found << 48 ? 0 : 1;
-	return found << 16 ? 2 : 3;
+	number = (found >> 7) * 0x0001020304050607ULL >> 56;
 #else
-	if (found << 32)
-		return found << 48 ? 3 : 2;
-	return found << 16 ? 1 : 0;
+	number = (found >> 7) * 0x0706050403020100ULL >> 56;
 #endif
+	return number + 8 * (1 - (__u32)in_lower);
 }
 
 static __always_inline struct sonde_flow *slot_at(__u32 slot)
@@ -88,45 +93,83 @@ static __always_inline struct sonde_flow *slot_at(__u32 slot)
 	return bpf_map_lookup_elem(&sonde_flow_slots, &slot);
 }
 
-static __always_inline struct sonde_flow *find_in_bucket(__u32 index, const struct sonde_flow_bucket *bucket,
-							 const struct sonde_flow_key *key, __u16 tag, __u32 *slot)
+static __always_inline __u32 find_in_bucket(__u32 index, const struct sonde_flow_bucket *bucket,
+					    const struct sonde_flow_key *key, __u8 tag)
 {
 	const __u64 *words = (const __u64 *)bucket->tags;
-	__u64 pattern = tag * TAG_LOWEST, found;
+	__u64 pattern = tag * TAGS_LOWEST;
+	__u64 lower = equal_tags(words[0], pattern), upper = equal_tags(words[1], pattern);
 	struct sonde_flow *flow;
-	__u32 i, looks;
+	__u32 looks, number, slot;
 
+	/* One look in general: the tag of one in twenty flows is also that of another one of the bucket. */
 #pragma clang loop unroll(disable)
-	for (i = 0; i < TAG_WORDS; i++) {
-		found = equal_tags(words[i], pattern);
-		/* Two flows of a bucket share a tag once in some thousand: the second look is for them. */
-#pragma clang loop unroll(disable)
-		for (looks = 0; found && looks < 4; looks++, found &= found - 1) {
-			*slot = index * SONDE_FLOW_BUCKET_SLOTS + i * 4 + first_tag(found);
-			flow = slot_at(*slot);
-			if (flow && *(volatile __u32 *)&flow->state == SONDE_FLOW_LIVE &&
-			    sonde_flow_same_key(&flow->key, key))
-				return flow;
-		}
+	for (looks = 0; looks < MOST_LOOKS && (lower | upper); looks++) {
+		number = first_tag(lower, upper);
+		slot = index * SONDE_FLOW_BUCKET_SLOTS + number;
+		flow = slot_at(slot);
+		if (flow && *(volatile __u32 *)&flow->state == SONDE_FLOW_LIVE && sonde_flow_same_key(&flow->key, key))
+			return slot;
+		if (lower)
+			lower &= lower - 1;
+		else
+			upper &= upper - 1;
 	}
-	return 0;
+	return NO_SLOT;
 }
 
-static __always_inline struct sonde_flow *find_flow(const struct sonde_flow_key *key, const struct flow_place *place,
-						    __u32 *slot)
+/*
+ * The slot of the flow with this key and hash, or NO_SLOT. A global function, as add_slot(): the verifier goes through
+ * it once, whatever the paths to it are.
+ */
+__attribute__((noinline)) __u32 find_slot(const struct sonde_flow_key *key, __u64 hash)
 {
-	__u32 index = place->first;
-	struct sonde_flow_bucket *bucket = bpf_map_lookup_elem(&sonde_flow_buckets, &index);
-	struct sonde_flow *flow;
+	struct sonde_flow_bucket *bucket;
+	struct flow_place place;
+	__u32 index, slot;
 
+	if (!key)
+		return NO_SLOT;
+	find_place(hash, &place);
+	index = place.first;
+	bucket = bpf_map_lookup_elem(&sonde_flow_buckets, &index);
+	if (!bucket)
+		return NO_SLOT;
+	slot = find_in_bucket(index, bucket, key, place.tag);
+	if (slot != NO_SLOT || !bucket->displaced)
+		return slot;
+	index = place.second;
+	bucket = bpf_map_lookup_elem(&sonde_flow_buckets, &index);
+	return bucket ? find_in_bucket(index, bucket, key, place.tag) : NO_SLOT;
+}
+
+/*
+ * The same for the usual case, without a call, which costs 10 ns where returns are guarded (SRSO): the flow is the
+ * first of its bucket that has its tag. 0: look again with find_slot().
+ */
+static __always_inline struct sonde_flow *guess_flow(const struct sonde_flow_key *key, __u64 hash, __u32 *slot)
+{
+	struct sonde_flow_bucket *bucket;
+	struct flow_place place;
+	struct sonde_flow *flow;
+	const __u64 *words;
+	__u64 pattern;
+	__u32 index;
+
+	find_place(hash, &place);
+	index = place.first;
+	bucket = bpf_map_lookup_elem(&sonde_flow_buckets, &index);
 	if (!bucket)
 		return 0;
-	flow = find_in_bucket(index, bucket, key, place->tag, slot);
-	if (flow || !bucket->displaced)
+	words = (const __u64 *)bucket->tags;
+	pattern = place.tag * TAGS_LOWEST;
+	*slot = index * SONDE_FLOW_BUCKET_SLOTS +
+		(first_tag(equal_tags(words[0], pattern), equal_tags(words[1], pattern)) &
+		 (SONDE_FLOW_BUCKET_SLOTS - 1));
+	flow = slot_at(*slot);
+	if (flow && *(volatile __u32 *)&flow->state == SONDE_FLOW_LIVE && sonde_flow_same_key(&flow->key, key))
 		return flow;
-	index = place->second;
-	bucket = bpf_map_lookup_elem(&sonde_flow_buckets, &index);
-	return bucket ? find_in_bucket(index, bucket, key, place->tag, slot) : 0;
+	return 0;
 }
 
 /* The flow begins in this slot, if nobody else takes it. */
@@ -141,46 +184,50 @@ static __always_inline int take_slot(struct sonde_flow *flow, const struct sonde
 	return 1;
 }
 
-static __always_inline struct sonde_flow *add_to_bucket(__u32 index, const struct sonde_flow_key *key, __u16 tag,
-							const struct sonde_flow_packet *packet, __u64 now_ns,
-							__u32 *slot)
+static __always_inline __u32 add_to_bucket(__u32 index, const struct sonde_flow_key *key, __u8 tag,
+					   const struct sonde_flow_packet *packet, __u64 now_ns)
 {
 	struct sonde_flow_bucket *bucket = bpf_map_lookup_elem(&sonde_flow_buckets, &index);
 	struct sonde_flow *flow;
-	__u32 i;
+	__u32 i, slot;
 
 	if (!bucket)
-		return 0;
+		return NO_SLOT;
 #pragma clang loop unroll(disable)
 	for (i = 0; i < SONDE_FLOW_BUCKET_SLOTS; i++) {
-		if (*(volatile __u16 *)&bucket->tags[i])
+		if (*(volatile __u8 *)&bucket->tags[i])
 			continue;
-		*slot = index * SONDE_FLOW_BUCKET_SLOTS + i;
-		flow = slot_at(*slot);
+		slot = index * SONDE_FLOW_BUCKET_SLOTS + i;
+		flow = slot_at(slot);
 		if (flow && take_slot(flow, key, packet, now_ns)) {
-			*(volatile __u16 *)&bucket->tags[i] = tag;
-			return flow;
+			*(volatile __u8 *)&bucket->tags[i] = tag;
+			return slot;
 		}
 	}
-	return 0;
+	return NO_SLOT;
 }
 
-/* 0: neither bucket has room. */
-static __always_inline struct sonde_flow *add_flow(const struct sonde_flow_key *key, const struct flow_place *place,
-						   const struct sonde_flow_packet *packet, __u64 now_ns, __u32 *slot)
+/* The slot of a flow that begins with this packet, which is not counted yet. NO_SLOT: neither bucket has room. */
+__attribute__((noinline)) __u32 add_slot(const struct sonde_flow_key *key, __u64 hash,
+					 const struct sonde_flow_packet *packet, __u64 now_ns)
 {
-	struct sonde_flow *flow = add_to_bucket(place->first, key, place->tag, packet, now_ns, slot);
 	struct sonde_flow_bucket *first;
-	__u32 index = place->first;
+	struct flow_place place;
+	__u32 index, slot;
 
-	if (flow)
-		return flow;
+	if (!key || !packet)
+		return NO_SLOT;
+	find_place(hash, &place);
+	slot = add_to_bucket(place.first, key, place.tag, packet, now_ns);
+	if (slot != NO_SLOT)
+		return slot;
+	index = place.first;
 	first = bpf_map_lookup_elem(&sonde_flow_buckets, &index);
 	if (!first)
-		return 0;
+		return NO_SLOT;
 	/* Before the flow can be looked for. */
 	*(volatile __u64 *)&first->displaced = 1;
-	return add_to_bucket(place->second, key, place->tag, packet, now_ns, slot);
+	return add_to_bucket(place.second, key, place.tag, packet, now_ns);
 }
 
 #endif

@@ -8,15 +8,16 @@
 #include <sonde/abi/packet.h>
 
 enum {
-	SONDE_FLOW_BUCKET_SLOTS = 28,
+	SONDE_FLOW_BUCKET_SLOTS = 16,
 	SONDE_FLOW_NAME_PACKETS = 16, // how many packets of a side may go by before its first payload; see RECORD_NAME
 };
 
-// One cache line that tells in which of its slots a flow may lie. The slots of bucket b are those from
+// Half a cache line that tells in which of its slots a flow may lie. The slots of bucket b are those from
 // b * SONDE_FLOW_BUCKET_SLOTS on.
 struct sonde_flow_bucket {
-	__u64 displaced; // not 0: a flow whose first bucket this is may lie in its second
-	__u16 tags[SONDE_FLOW_BUCKET_SLOTS]; // 16 bits of the flow's hash, never 0; 0: the slot may be taken
+	__u8 tags[SONDE_FLOW_BUCKET_SLOTS]; // 8 bits of the flow's hash, never 0; 0: the slot may be taken
+	__u64 displaced;                    // not 0: a flow whose first bucket this is may lie in its second
+	__u64 reserved;
 };
 
 // Constants of the programs, set before load.
@@ -40,7 +41,8 @@ struct sonde_flows_counters {
 	__u64 lost;         // no room in the table, nor in the ring
 	__u64 reported;     // records beside: names, ARP, DNS
 	__u64 unreported;   // of these, those that found no room in the ring
-	__u64 unowned;      // not used by the programs; keeps the size even
+	__u64 tick;         // of no interest: the programs' clock, see coarse_time()
+	__u64 tick_ns;      // likewise
 };
 
 // Why a record was made: bits.
