@@ -6,6 +6,8 @@
 #include "capture/capture.hpp"
 #include "doctor/doctor.hpp"
 #include "events/commands.hpp"
+#include "guard/guard.hpp"
+#include "flows/flows.hpp"
 
 namespace sonde::cli {
 namespace {
@@ -15,6 +17,8 @@ constexpr Command table[] = {
     {"retrans", "show each TCP retransmission: whose, why, and where the segment was lost", retrans},
     {"drops", "show each packet that the kernel dropped: reason, place, whose", drops},
     {"connections", "show TCP connections as they open, fail and end, with their owners", connections},
+    {"flows", "show who talks to whom, how much, how fast, and whose it is", flows},
+    {"guard", "drop, limit and allow packets before they reach the host, by rules in the kernel", guard},
     {"doctor", "tell what works on this kernel with these privileges, and why not", doctor},
 };
 

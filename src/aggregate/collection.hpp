@@ -26,9 +26,9 @@ struct CollectionOptions {
   std::uint32_t top = 20;  ///< 0: as many as a table may have
   bool whole = false;      ///< one table of everything, at the end
   bool tables = false;     ///< are made
-  std::optional<enrich::CountryFile> countries;
+  std::optional<enrich::CountryFile> countries{};
   std::chrono::nanoseconds active_timeout{};
-  std::function<void(const FlowRecord&)> record;  ///< empty: no records are made
+  std::function<void(const FlowRecord&)> record{};  ///< empty: no records are made
 };
 
 class Collection final : public pipeline::FlowVisitor {
