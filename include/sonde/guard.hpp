@@ -68,7 +68,8 @@ struct GuardRule {
   std::string interface;  ///< default_drop: packets of this interface only; empty: of all that the guard is on
 
   /// As the words of the command line: "block 192.0.2.0/24 --protocol tcp --dst-port 443 --ttl 600s".
-  /// An expiry is a TTL from `now_wall_ns` on, rounded up to a millisecond; 0: from now on.
+  /// An expiry is a TTL from `now_wall_ns` on, rounded up: to a second, to a millisecond
+  /// up to ten seconds. 0: from now on.
   [[nodiscard]] SONDE_EXPORT std::string text(std::int64_t now_wall_ns = 0) const;
   /// The words without verdict, TTL and comment: "192.0.2.0/24 --protocol tcp --dst-port 443".
   [[nodiscard]] SONDE_EXPORT std::string what() const;

@@ -13,51 +13,73 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <fstream>
 
 namespace sonde::kernel {
 namespace {
 
 constexpr const char* own_path = "/sys/fs/bpf";
-constexpr const char* first_process_path = "/proc/1/root/sys/fs/bpf";
 constexpr int socket_netns_cookie = 71;  // SO_NETNS_COOKIE, include/uapi/asm-generic/socket.h
 
-bool is_bpffs(const char* path) {
+bool is_bpffs(const std::string& path) {
   struct statfs facts {};
-  return ::statfs(path, &facts) == 0 && facts.f_type == BPF_FS_MAGIC;
+  return ::statfs(path.c_str(), &facts) == 0 && facts.f_type == BPF_FS_MAGIC;
 }
 
-bool same_mount_namespace() {
-  struct ::stat own {};
-  struct ::stat first {};
-  return ::stat("/proc/self/ns/mnt", &own) == 0 && ::stat("/proc/1/ns/mnt", &first) == 0 && own.st_ino == first.st_ino;
+// 0: it may not be looked at.
+std::uint64_t mount_namespace_of(const std::string& process) {
+  struct ::stat status {};
+  return ::stat(("/proc/" + process + "/ns/mnt").c_str(), &status) == 0 ? status.st_ino : 0;
+}
+
+// "12 (name) S 1 ..."; the name may hold parentheses and blanks.
+std::string parent_of(const std::string& process) {
+  std::ifstream file("/proc/" + process + "/stat");
+  std::string text;
+  std::getline(file, text);
+  const auto name_end = text.rfind(") ");
+  if (name_end == std::string::npos || name_end + 4 > text.size()) return {};
+  const auto start = name_end + 4;
+  return text.substr(start, text.find(' ', start) - start);
+}
+
+// Process 1, or the process nearest to it above this one, whose file system may be looked into; "": there is none.
+std::string outermost_process() {
+  if (mount_namespace_of("1") != 0) return "1";
+  constexpr int most_ancestors = 64;
+  std::string outermost;
+  auto process = parent_of("self");
+  for (int i = 0; i < most_ancestors && !process.empty() && process != "0"; ++i) {
+    if (mount_namespace_of(process) != 0) outermost = process;
+    process = parent_of(process);
+  }
+  return outermost;
 }
 
 int mount_here() {
   return ::mount("bpf", own_path, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") == 0 ? 0 : errno;
 }
 
-// A thread that shares its file system state may not change its mount namespace, so a child does. Gives errno.
-int mount_at_first_process() {
-  const Fd namespace_fd(::open("/proc/1/ns/mnt", O_RDONLY | O_CLOEXEC));
-  if (!namespace_fd) return errno;
+// A thread that shares its file system state may not change its mount namespace, so a child does.
+bool mount_at(const std::string& process) {
+  const Fd namespace_fd(::open(("/proc/" + process + "/ns/mnt").c_str(), O_RDONLY | O_CLOEXEC));
+  if (!namespace_fd) return false;
   const pid_t child = ::fork();
-  if (child < 0) return errno;
+  if (child < 0) return false;
   if (child == 0) ::_exit(::setns(namespace_fd.get(), CLONE_NEWNS) == 0 ? mount_here() : errno);
   int status = 0;
   while (::waitpid(child, &status, 0) < 0)
-    if (errno != EINTR) return errno;
-  return WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
+    if (errno != EINTR) return false;
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 }  // namespace
 
 Result<std::string> find_bpffs() {
-  if (same_mount_namespace()) {
-    if (is_bpffs(own_path)) return own_path;
-  } else if (is_bpffs(first_process_path)) {
-    return first_process_path;
-  } else if (mount_at_first_process() == 0 && is_bpffs(first_process_path)) {
-    return first_process_path;
+  const auto outermost = outermost_process();
+  if (!outermost.empty() && mount_namespace_of(outermost) != mount_namespace_of("self")) {
+    const auto path = "/proc/" + outermost + "/root" + own_path;
+    if (is_bpffs(path) || (mount_at(outermost) && is_bpffs(path))) return path;
   }
   if (is_bpffs(own_path)) return own_path;
   const int error = mount_here();

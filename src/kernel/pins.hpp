@@ -9,9 +9,9 @@
 
 namespace sonde::kernel {
 
-/// Where pins of this host go. That is the bpffs of process 1's mount namespace, so that what is pinned stays when this
-/// process has a mount namespace of its own, as under `ip netns exec`; where process 1 may not be looked into, our own.
-/// Mounted if it is absent. Without a slash at the end.
+/// Where pins of this host go: the bpffs of the mount namespace of process 1, or of the outermost process above this
+/// one that may be looked into, so that what is pinned stays when this process has a mount namespace of its own, as
+/// under `ip netns exec`. Mounted if it is absent. Without a slash at the end.
 [[nodiscard]] Result<std::string> find_bpffs();
 
 /// A name must not hold a dot (kernel/bpf/inode.c).

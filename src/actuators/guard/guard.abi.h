@@ -12,7 +12,8 @@
  * A compiled rule set is one inner array map of 128-byte elements in the one slot of guard_rules: replacing the slot
  * replaces tables, rules, counters and source text at once, and a packet is decided by one rule set from end to end.
  *
- * Sections, in elements from the start of the map: header, IPv4 index, nodes, lists, records, ids, numbers of limit
+ * Sections, in elements from the start of the map: header, IPv4 index, nodes (IPv4 slices,
+ * leaves, IPv6 trees), IPv4 entries, lists, records, ids, numbers of limit
  * rules, source text, counters.
  *
  * All integers are in host byte order, addresses as integers too.
@@ -22,7 +23,8 @@ enum {
 	SONDE_GUARD_VERSION = 1,
 	SONDE_GUARD_ELEMENT_SIZE = 128,
 	SONDE_GUARD_WORDS = 32, // 32-bit words of an element
-	SONDE_GUARD_INDEX4_ENTRIES = 1 << 16,
+	SONDE_GUARD_INDEX4_ENTRIES = 1 << 12,
+	SONDE_GUARD_SLICES = 16,          // below an entry of the index: /16 each
 	SONDE_GUARD_MAX_DEPTH = 8,        // levels of inner nodes of a tree
 	SONDE_GUARD_MAX_EXTENSIONS = 192, // IPv6 extension headers: more than fit into 1500 bytes
 	SONDE_GUARD_MAX_LIST = 1 << 20,   // rules that may concern one address; compile() refuses more
@@ -76,9 +78,9 @@ struct sonde_guard_header {
 	__u64 generation; // names the rule set; in log records
 	__u32 elements;   // of the map
 	__u32 rules;
-	__u32 index4; // element of the IPv4 index: a reference for each value of the upper 16 bits; 0: no IPv4 network
-	__u32 root6;  // reference by the upper 64 bits of an IPv6 address
-	__u32 any;    // reference of kind LIST or NONE: rules for every address of a family
+	__u32 index4;    // element of the IPv4 index; 0: no IPv4 network has a rule
+	__u32 root6;     // reference by the upper 64 bits of an IPv6 address
+	__u32 any;       // reference of kind LIST or NONE: rules for every address of a family
 	__u32 any_needs; // enum sonde_guard_needs of that list
 	__u32 any_first; // smallest verdict of that list; 255: it is empty
 	__u32 lists;     // element
@@ -93,33 +95,50 @@ struct sonde_guard_header {
 	__u32 source;         // element: the text the rules came from
 	__u32 limits;         // element: __u32 number of each limit rule, ascending
 	__u32 limit_count;
-	__u32 reserved[3];
+	__u32 entries4; // element of the entries of IPv4 slices
+	__u32 reserved[2];
 	__u64 source_size; // bytes
 	__u64 created_wall_ns;
 	__u64 reserved_wide;
 };
 
 /*
- * Nodes are found by binary digits of an address, and hold the first address of ranges that cover all of them: the
- * last start that is not above the key is the one. Unused places repeat the last one.
+ * IPv4. The index has a reference for each value of the upper 12 bits; NODE is the first element of 16 slices, one for
+ * each value of the next four bits. A slice is one cache line, all that most addresses need: it says which of its /24
+ * blocks differ from the rest and have an entry.
+ */
+struct sonde_guard_slice4 {
+	__u64 blocks[4];        // bit 1 << (block % 64) of word block / 64: the block has an entry
+	__u32 first_entry;      // of the first such block, the others follow
+	__u32 reference;        // for the other blocks
+	__u8 entries_before[4]; // of the words before
+	__u8 reserved[20];
+};
+
+// A /24: `reference` for the last bytes first to last, that of the slice for the others.
+struct sonde_guard_entry4 {
+	__u32 reference; // NODE: element of a struct sonde_guard_leaf4; with a depth of 1: of 256 references
+	__u8 first;
+	__u8 last;
+	__u8 reserved[2];
+};
+
+/*
+ * Leaves and inner nodes hold the first address of ranges that cover all of them: the last start that is not above the
+ * key is the one. Unused places repeat the last one.
  */
 enum {
-	SONDE_GUARD_LEAF4_RANGES = 20,
-	SONDE_GUARD_INNER4_KEYS = 60,
+	SONDE_GUARD_SLICES_IN_ELEMENT = 2,
+	SONDE_GUARD_ENTRIES_IN_ELEMENT = 16,
+	SONDE_GUARD_LEAF4_RANGES = 24,
 	SONDE_GUARD_LEAF6_RANGES = 10,
 	SONDE_GUARD_INNER6_KEYS = 15,
 };
 
 struct sonde_guard_leaf4 {
-	__u16 starts[SONDE_GUARD_LEAF4_RANGES]; // lower 16 bits
+	__u8 starts[SONDE_GUARD_LEAF4_RANGES]; // last bytes
 	__u32 references[SONDE_GUARD_LEAF4_RANGES];
 	__u32 reserved[2];
-};
-
-struct sonde_guard_inner4 {
-	__u16 starts[SONDE_GUARD_INNER4_KEYS]; // first start of each child
-	__u32 children;                        // element of the first one, the others follow
-	__u32 keys;                            // how many children there are
 };
 
 // By the upper 64 bits; a reference of kind NODE goes on with the lower 64.
@@ -130,9 +149,9 @@ struct sonde_guard_leaf6 {
 };
 
 struct sonde_guard_inner6 {
-	__u64 starts[SONDE_GUARD_INNER6_KEYS];
-	__u32 children;
-	__u32 keys;
+	__u64 starts[SONDE_GUARD_INNER6_KEYS]; // first start of each child
+	__u32 children;                        // element of the first one, the others follow
+	__u32 keys;                            // how many children there are
 };
 
 /*

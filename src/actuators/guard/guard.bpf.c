@@ -89,7 +89,7 @@ static __always_inline void decide(struct guard_run *run, int hook, struct guard
 	__u32 reference, kind, rule_verdict;
 
 	if (packet->family == SONDE_GUARD_FAMILY4)
-		reference = find_ipv4(run->rules, header->index4, peer[3]);
+		reference = find_ipv4(run->rules, header, peer[3]);
 	else
 		reference = find_ipv6(run->rules, header->root6, peer);
 	kind = reference >> SONDE_GUARD_KIND_SHIFT;

@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::int64_t ahead_ns = 3'000'000'000;
 
-void store(std::uint64_t& to, std::uint64_t value) { __atomic_store_n(&to, value, __ATOMIC_RELEASE); }
+void store(__u64& to, std::uint64_t value) { __atomic_store_n(&to, value, __ATOMIC_RELEASE); }
 
 // A directory, because bpffs has no plain files; flock(2) takes it, so it is free when the process dies.
 Result<Fd> lock_log(const std::string& directory) {

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <optional>
 
+#include "actuators/guard/tables/facts.hpp"
 #include "sonde/endpoint.hpp"
 
 namespace sonde::guard {
@@ -59,10 +60,6 @@ std::unexpected<Error> wrong(std::string_view word, const std::string& problem) 
 }
 
 }  // namespace
-
-bool is_ipv4(const GuardNetwork& network) {
-  return network.length >= ipv4_bits_before && masked(network.address, ipv4_bits_before) == mapped;
-}
 
 std::string network_text(const GuardNetwork& network) {
   if (network.any()) return "any";

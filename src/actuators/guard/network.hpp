@@ -16,9 +16,6 @@ namespace sonde::guard {
 /// "192.0.2.0/24", "2001:db8::1", "any".
 [[nodiscard]] std::string network_text(const GuardNetwork& network);
 
-/// Holds IPv4 addresses only. `any` does not.
-[[nodiscard]] bool is_ipv4(const GuardNetwork& network);
-
 [[nodiscard]] bool contains(const GuardNetwork& network, const std::array<std::uint8_t, 16>& address);
 
 }  // namespace sonde::guard

@@ -67,6 +67,8 @@ std::string rate_text(const GuardRule& rule) {
 
 std::string duration_text(std::int64_t ns) {
   constexpr std::int64_t ms = 1'000'000;
+  constexpr std::int64_t second = 1'000 * ms;
+  if (ns > 10 * second) return std::to_string((ns + second - 1) / second) + "s";
   const auto rounded = std::max<std::int64_t>((ns + ms - 1) / ms, 1);
   return rounded % 1000 == 0 ? std::to_string(rounded / 1000) + "s" : std::to_string(rounded) + "ms";
 }

@@ -33,7 +33,7 @@ Result<void> split_words(std::string_view line, std::vector<std::string_view>& w
 [[nodiscard]] std::string ports_text(const GuardPorts& ports);
 /// "1000pps", "10mbit".
 [[nodiscard]] std::string rate_text(const GuardRule& rule);
-/// Whole seconds as "600s", else "1500ms", rounded up.
+/// "600s"; up to ten seconds "1500ms". Rounded up.
 [[nodiscard]] std::string duration_text(std::int64_t ns);
 /// What the rule says but its verdict, TTL and comment: "192.0.2.0/24 --dst-port 443".
 [[nodiscard]] std::string what_text(const GuardRule& rule);

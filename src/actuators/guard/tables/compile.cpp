@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "actuators/guard/tables/blocks.hpp"
 #include "actuators/guard/tables/lists.hpp"
 #include "actuators/guard/tables/ranges.hpp"
 #include "actuators/guard/tables/records.hpp"
@@ -99,15 +100,14 @@ class Compiler {
 
   Result<void> build() {
     auto sorted = sort_out(rules_, facts_);
-    TreeBuilder builder(1 + (sorted.ipv4.empty() ? 0 : index_elements));
+    nodes_ = Nodes(1 + (sorted.ipv4.empty() ? 0 : index_elements));
     Flattening<Address4> ipv4(lists_);
     Flattening<Address6> ipv6(lists_);
     if (!ipv4.run(sorted.ipv4, most_list_words) || !ipv6.run(sorted.ipv6, most_list_words))
       return fail(ErrorKind::usage, "the rules with conditions overlap so much that their lists take more than 512 MiB",
                   "put conditions that many nested networks share on \"any\"");
-    if (!sorted.ipv4.empty()) builder.add_ipv4(ipv4.ranges());
-    if (!sorted.ipv6.empty()) builder.add_ipv6(ipv6.ranges());
-    trees_ = builder.take();
+    if (!sorted.ipv4.empty()) blocks_ = add_ipv4(ipv4.ranges(), nodes_);
+    if (!sorted.ipv6.empty()) header_.root6 = add_ipv6(ipv6.ranges(), nodes_);
     header_.any_first = sorted.any.empty() ? nothing_first : facts_[sorted.any.front()].verdict;
     header_.any = lists_.reference(sorted.any, true);
     if (header_.any != no_rule) header_.any_needs = lists_.words()[(header_.any & SONDE_GUARD_LIST_MASK) + 1];
@@ -130,9 +130,9 @@ class Compiler {
     header_.created_wall_ns = static_cast<std::uint64_t>(options_.wall_now_ns);
     header_.rules = static_cast<std::uint32_t>(rules_.size());
     header_.elements = 1;
-    header_.root6 = trees_.root6;
-    if (!trees_.index4.empty()) header_.index4 = place_section(trees_.index4.size() * sizeof(Reference));
-    place_section(trees_.nodes.size() * sizeof(Element));
+    if (!blocks_.index.empty()) header_.index4 = place_section(blocks_.index.size() * sizeof(Reference));
+    place_section(nodes_.elements().size() * sizeof(Element));
+    header_.entries4 = place_section(blocks_.entries.size() * sizeof(sonde_guard_entry4));
     header_.list_words = static_cast<std::uint32_t>(lists_.words().size());
     header_.lists = place_section(lists_.words().size() * sizeof(std::uint32_t));
     header_.record_count = static_cast<std::uint32_t>(lists_.records().rules().size());
@@ -167,8 +167,10 @@ class Compiler {
       if (bytes > 0) std::memcpy(blob.bytes.data() + std::size_t{element} * SONDE_GUARD_ELEMENT_SIZE, from, bytes);
     };
     put(0, &header_, sizeof(header_));
-    put(header_.index4, trees_.index4.data(), trees_.index4.size() * sizeof(Reference));
-    put(trees_.index4.empty() ? 1 : 1 + index_elements, trees_.nodes.data(), trees_.nodes.size() * sizeof(Element));
+    put(header_.index4, blocks_.index.data(), blocks_.index.size() * sizeof(Reference));
+    put(blocks_.index.empty() ? 1 : 1 + index_elements, nodes_.elements().data(),
+        nodes_.elements().size() * sizeof(Element));
+    put(header_.entries4, blocks_.entries.data(), blocks_.entries.size() * sizeof(sonde_guard_entry4));
     put(header_.lists, lists_.words().data(), lists_.words().size() * sizeof(std::uint32_t));
     const auto records = records_in_order();
     put(header_.records, records.data(), records.size() * sizeof(sonde_guard_record));
@@ -195,7 +197,8 @@ class Compiler {
   const CompileOptions& options_;
   std::vector<RuleFacts> facts_;
   Lists lists_;
-  Trees trees_;
+  Nodes nodes_{0};
+  Blocks blocks_;
   std::vector<std::uint32_t> limits_;  ///< rules that are limits
   sonde_guard_header header_{};
 };

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// IPv4 ranges to the tables that a packet's address is looked up in, by its upper bits.
+#pragma once
+#include <vector>
+
+#include "actuators/guard/tables/nodes.hpp"
+#include "actuators/guard/tables/ranges.hpp"
+
+namespace sonde::guard {
+
+struct Blocks {
+  std::vector<Reference> index;
+  std::vector<sonde_guard_entry4> entries;
+};
+
+[[nodiscard]] Blocks add_ipv4(const std::vector<Range<Address4>>& ranges, Nodes& nodes);
+
+}  // namespace sonde::guard

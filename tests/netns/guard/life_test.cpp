@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// From attach to detach: what outlives the command, what is left, who else is there.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <thread>
+
+#include "guarded.hpp"
+
+namespace sonde::test {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+// Everything of ours that the kernel has, by bpftool: links and programs of the guard of any namespace.
+std::string kernel_objects(const NetworkNamespace& where) {
+  return where.run(
+      "bpftool net 2>/dev/null | grep -o 'guard_[a-z_]*' | sort || true; tc qdisc show | grep clsact || true; "
+      "tc filter show dev veth1 ingress; ip -d link show veth1 | grep -o 'xdp' || true");
+}
+
+class guard_rungs : public testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(rungs, guard_rungs, testing::Values("native", "generic", "tc", "clsact"),
+                         [](const auto& rung) { return std::string(rung.param); });
+
+TEST_P(guard_rungs, detach_leaves_nothing) {
+  const GuardedPair guarded("");
+  const auto& right = guarded.pair.right;
+  const auto before = kernel_objects(right);
+  guarded.run(std::string("attach -i veth1 --mode ") + GetParam());
+  guarded.run("block 192.0.2.1");
+  EXPECT_NE(kernel_objects(right), before);
+  EXPECT_THAT(pins_of(right), Not(IsEmpty()));
+  guarded.run("detach");
+  EXPECT_EQ(kernel_objects(right), before);
+  EXPECT_THAT(pins_of(right), IsEmpty());
+  EXPECT_TRUE(guarded.pings());
+}
+
+TEST_P(guard_rungs, attach_again_exchanges_the_programs_and_keeps_rules_and_counters) {
+  const GuardedPair guarded(GetParam());
+  guarded.run("block 10.9.0.1 --protocol udp");
+  EXPECT_FALSE(guarded.arrives(1000));
+  const auto program = [&] {
+    return guarded.pair.right.run(
+        "bpftool -j net | sed 's/\"devname\"/\\n&/g' | grep guard || true; ip -d link show veth1 | "
+        "grep -o 'prog/xdp id [0-9]*' || true");
+  };
+  const auto old = program();
+  guarded.run("attach -i veth1");
+  EXPECT_NE(program(), old);
+  EXPECT_EQ(guarded.hits(1), 1U);
+  EXPECT_FALSE(guarded.arrives(1000));
+  EXPECT_EQ(guarded.hits(1), 2U);
+  EXPECT_EQ(guarded.stats()["interfaces"][0]["receive"], std::string_view(GetParam()) == "native"    ? "native XDP"
+                                                         : std::string_view(GetParam()) == "generic" ? "generic XDP"
+                                                         : std::string_view(GetParam()) == "tc"      ? "tcx"
+                                                                                                     : "clsact");
+}
+
+TEST(guard_life, another_mode_needs_a_detach_first) {
+  const GuardedPair guarded("generic");
+  const auto refused = guarded.run("attach -i veth1 --mode native", 1);
+  EXPECT_THAT(refused.errors, HasSubstr("veth1 is guarded by generic XDP"));
+  EXPECT_THAT(refused.errors, HasSubstr("sonde guard detach -i veth1"));
+}
+
+TEST(guard_life, several_interfaces_and_one_that_vanishes) {
+  const GuardedPair guarded("");
+  const auto& right = guarded.pair.right;
+  add_veth(guarded.pair.left, "veth2", right, "veth3");
+  guarded.run("attach -i veth1,veth3");
+  guarded.run("block 192.0.2.1");
+  EXPECT_EQ(guarded.stats()["interfaces"].size(), 2U);
+  right.run("ip link del veth3");
+  const auto stats = guarded.stats();
+  ASSERT_EQ(stats["interfaces"].size(), 2U);
+  EXPECT_EQ(stats["interfaces"][1]["gone"], true);
+  EXPECT_THAT(guarded.run("stats").output, HasSubstr("is gone"));
+  guarded.run("attach -i veth1");
+  EXPECT_EQ(guarded.stats()["interfaces"].size(), 1U);
+  EXPECT_EQ(guarded.rules().size(), 1U);
+  guarded.run("detach -i veth1");
+  EXPECT_THAT(pins_of(right), IsEmpty());
+}
+
+TEST(guard_life, detach_takes_one_interface_and_leaves_the_other) {
+  const GuardedPair guarded("");
+  add_veth(guarded.pair.left, "veth2", guarded.pair.right, "veth3");
+  guarded.run("attach -i veth1 -i veth3");
+  guarded.run("block 10.9.0.1");
+  guarded.run("detach -i veth3");
+  EXPECT_EQ(guarded.stats()["interfaces"].size(), 1U);
+  EXPECT_FALSE(guarded.pings());
+}
+
+TEST(guard_life, a_foreign_xdp_program_is_left_alone) {
+  const GuardedPair guarded("");
+  const auto& right = guarded.pair.right;
+  right.run("xdp-filter load veth1 --mode native >/dev/null 2>&1 || ip link set dev veth1 xdp pinned /nowhere");
+  const auto foreign = right.run("ip -d link show veth1 | grep -o 'prog/xdp id [0-9]*'");
+  const auto attached = guarded.run("attach -i veth1");
+  EXPECT_THAT(attached.output, HasSubstr("veth1: in by tcx, out by tcx"));
+  EXPECT_THAT(attached.errors, HasSubstr("XDP"));
+  guarded.run("block 10.9.0.1");
+  EXPECT_FALSE(guarded.pings());
+  EXPECT_EQ(right.run("ip -d link show veth1 | grep -o 'prog/xdp id [0-9]*'"), foreign);
+  guarded.run("detach");
+  EXPECT_EQ(right.run("ip -d link show veth1 | grep -o 'prog/xdp id [0-9]*'"), foreign);
+  right.run("xdp-filter unload veth1 >/dev/null 2>&1");
+}
+
+TEST(guard_life, two_namespaces_do_not_disturb_each_other) {
+  const GuardedPair one;
+  const GuardedPair other;
+  one.run("block 10.9.0.1");
+  other.run("block 192.0.2.1");
+  EXPECT_FALSE(one.pings());
+  EXPECT_TRUE(other.pings());
+  EXPECT_EQ(other.rules(), std::vector<std::string>{"1 block 192.0.2.1"});
+  one.run("detach");
+  EXPECT_TRUE(one.pings());
+  EXPECT_EQ(other.rules(), std::vector<std::string>{"1 block 192.0.2.1"});
+  EXPECT_THAT(pins_of(other.pair.right), Not(IsEmpty()));
+}
+
+// ip netns exec gives each command a mount namespace of its own: the pins must not go with it.
+TEST(guard_life, it_outlives_a_command_in_a_mount_namespace_of_its_own) {
+  const GuardedPair guarded("");
+  const std::string inside = "unshare -m sh -c 'umount -l /sys; mount -t sysfs sysfs /sys; ";
+  guarded.pair.right.run(inside + SONDE_PROGRAM + " guard attach -i veth1 && " + SONDE_PROGRAM +
+                         " guard block 10.9.0.1'");
+  EXPECT_FALSE(guarded.pings());
+  EXPECT_EQ(guarded.rules(), std::vector<std::string>{"1 block 10.9.0.1"});
+}
+
+TEST(guard_life, pins_of_a_namespace_that_is_gone_go_at_the_next_attach) {
+  std::string directory;
+  {
+    const Pair pair;
+    EXPECT_EQ(sonde_guard(pair.right, "attach -i veth1 --mode tc").status, 0);
+    directory = pin_directory(pair.right);
+    EXPECT_TRUE(std::filesystem::exists(directory));
+  }
+  const GuardedPair guarded("");
+  // The kernel takes a namespace apart in its own time.
+  for (int i = 0; i < 50 && std::filesystem::exists(directory); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds{100});
+    guarded.run("attach -i veth1");
+  }
+  EXPECT_FALSE(std::filesystem::exists(directory));
+}
+
+}  // namespace
+}  // namespace sonde::test
