@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -98,6 +99,7 @@ class Detectors {
  private:
   SecurityConfig config_;
   std::uint64_t last_id_ = 0;
+  std::set<std::array<std::uint8_t, 16>> scanners_;
   std::int64_t now_ns_ = 0;
   std::vector<std::unique_ptr<Detector>> detectors_;
 };

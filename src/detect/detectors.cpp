@@ -2,9 +2,12 @@
 #include <algorithm>
 #include <limits>
 
+#include "detect/arp/arp.hpp"
 #include "detect/detector.hpp"
+#include "detect/dns/dns.hpp"
 #include "detect/flood/flood.hpp"
 #include "detect/incident.hpp"
+#include "detect/process/process.hpp"
 #include "detect/scan/scan.hpp"
 
 namespace sonde::detect {
@@ -20,6 +23,12 @@ struct Entry {
 constexpr Entry entries[] = {
     {"scan.enabled", make_scan_detector},
     {"flood.enabled", make_flood_detector},
+    {"destination.enabled", make_destination_detector},
+    {"beacon.enabled", make_beacon_detector},
+    {"idle.enabled", make_idle_detector},
+    {"failures.enabled", make_failure_detector},
+    {"arp.enabled", make_arp_detector},
+    {"dns.enabled", make_dns_detector},
 };
 
 /// Differences of times must not overflow, whatever a file says.
@@ -30,7 +39,7 @@ std::int64_t sane(std::int64_t wall_ns) {
 }  // namespace
 
 Detectors::Detectors(const SecurityConfig& config) : config_(config) {
-  const Context context{config_, last_id_};
+  const Context context{config_, last_id_, scanners_};
   for (const auto& entry : entries)
     if (config_.get(entry.enabled) != 0) detectors_.push_back(entry.make(context));
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <array>
 #include <cstdint>
 #include <functional>
+#include <set>
 #include <string>
 
 #include "detect/detector.hpp"
@@ -11,7 +13,8 @@ namespace sonde::detect {
 /// What all detectors are made with.
 struct Context {
   const SecurityConfig& config;
-  std::uint64_t& last_id;  ///< of the event that started last, of any detector
+  std::uint64_t& last_id;                            ///< of the event that started last, of any detector
+  std::set<std::array<std::uint8_t, 16>>& scanners;  ///< sources of the scans that go on
 };
 
 /// One attack that goes on, as events: started, updated when there is news but not too often, ended.

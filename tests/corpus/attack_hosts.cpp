@@ -47,7 +47,7 @@ Attack long_idle(Traffic& traffic) {
   traffic.locals = {host};
   const Endpoint client{host, traffic.ephemeral()},
       server{public_address(random), static_cast<std::uint16_t>(random.between(1024, 60'000))};
-  traffic.owners[client] = program("/bin/bash", 5001);
+  traffic.owner = program("/bin/bash", 5001);
   const double keepalive = random.between_real(10, 200);
   traffic.add(10, IPPROTO_TCP, client, server, 74, SYN);
   traffic.add(10.05, IPPROTO_TCP, server, client, 74, SYN | ACK);
@@ -57,6 +57,7 @@ Attack long_idle(Traffic& traffic) {
     traffic.add(second, IPPROTO_TCP, client, server, 66, ACK);
     traffic.add(second + 0.05, IPPROTO_TCP, server, client, 66, ACK);
   }
+  traffic.owner = nullptr;
   return {.kind = SecurityKind::long_idle,
           .who = detect::address_text(host),
           .whom = server.text(),

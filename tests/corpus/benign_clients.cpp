@@ -55,6 +55,7 @@ void browse(Traffic& traffic, const Address& client, const Browsing& how) {
 
 void web(Traffic& traffic) {
   traffic.locals = {host};
+  traffic.owner = program("/usr/lib/firefox/firefox", 701);
   browse(traffic, host, {.seconds = 400, .failures = traffic.random.between_real(0, 0.08), .servers = 150});
 }
 
@@ -62,6 +63,7 @@ void crawler(Traffic& traffic) {
   auto& random = traffic.random;
   traffic.locals = {host};
   const double failures = random.between_real(0.05, 0.35);
+  traffic.owner = program("/usr/bin/crawler", 702);
   for (double second = 0; second < 200; second += random.exponential(0.08)) {
     const Endpoint server{public_address(random), static_cast<std::uint16_t>(random.chance(0.8) ? 443 : 80)};
     const Endpoint from{host, traffic.ephemeral()};
@@ -79,6 +81,7 @@ void peer_to_peer(Traffic& traffic) {
   traffic.locals = {host};
   const double tcp_failures = random.between_real(0.4, 0.85), udp_failures = random.between_real(0.3, 0.7);
   const std::uint16_t listening = 51413;
+  traffic.owner = program("/usr/bin/transmission-gtk", 700);
   const auto peer_port = [&] {
     const auto kind = random.fraction();
     if (kind < 0.18) return std::uint16_t{6881};

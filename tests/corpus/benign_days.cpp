@@ -16,7 +16,6 @@ constexpr double hours = 3600;
 /// Open for long, with keepalives of TCP (or of the protocol) and nothing else.
 void idle_connection(Traffic& traffic, const Endpoint& client, const Endpoint& server, double begins, double ends,
                      double keepalive) {
-  if (traffic.owner) traffic.owners[client] = traffic.owner;
   traffic.add(begins, IPPROTO_TCP, client, server, 74, SYN);
   traffic.add(begins + 0.01, IPPROTO_TCP, server, client, 74, SYN | ACK);
   traffic.add(begins + 0.02, IPPROTO_TCP, client, server, 66, ACK);

@@ -53,8 +53,8 @@ void local_network(Traffic& traffic) {
     }
     if (random.chance(0.02)) {  // a router that answers for others (proxy ARP)
       const auto other = ipv4(10, 0, 200, static_cast<std::uint8_t>(random.between(1, 250)));
-      ask(traffic, second + 0.2, neighbour(who), mac(owner_of[who]), other);
-      answer(traffic, second + 0.201, other, mac(1), neighbour(who));
+      ask(traffic, second + 0.002, neighbour(who), mac(owner_of[who]), other);
+      answer(traffic, second + 0.003, other, mac(1), neighbour(who));
     }
   }
 }

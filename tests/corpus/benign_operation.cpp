@@ -67,6 +67,7 @@ void monitoring(Traffic& traffic) {
 void outage(Traffic& traffic) {
   auto& random = traffic.random;
   traffic.locals = {host};
+  traffic.owner = program("/usr/bin/prometheus", 903);
   const std::uint32_t hosts = random.between(50, 300);
   const int fails_at = static_cast<int>(random.between(2, 4));
   for (int cycle = 0; cycle < 6; ++cycle)

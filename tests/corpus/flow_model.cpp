@@ -82,6 +82,7 @@ class FlowModel {
     }
     sight.tcp_flags[side] |= packet.flags;
     sight.hop_limit[side] = packet.hop_limit;
+    if (!sight.owner) sight.owner = owner_of(packet);
     if (!state.changed) changed_.push_back(&state);
     state.changed = true;
   }
@@ -149,7 +150,7 @@ class FlowModel {
                                         .response = dns.response,
                                         .response_code = dns.response_code,
                                         .answer_bytes = dns.response ? packet.bytes - 42 : 0,
-                                        .owner = owner_of(client)},
+                                        .owner = owner_of(packet)},
                        report_);
   }
 
@@ -157,9 +158,8 @@ class FlowModel {
     return std::ranges::find(traffic_.locals, address) != traffic_.locals.end();
   }
 
-  const SocketOwner* owner_of(const Endpoint& endpoint) const {
-    const auto found = traffic_.owners.find(endpoint);
-    return found == traffic_.owners.end() ? nullptr : found->second.get();
+  const SocketOwner* owner_of(const Packet& packet) const {
+    return packet.owner < 0 ? nullptr : traffic_.owners[static_cast<std::size_t>(packet.owner)].get();
   }
 
   void show(State& state, FlowEnd end) {
@@ -167,7 +167,7 @@ class FlowModel {
     sight.is_new = !state.shown;
     sight.end = end;
     for (std::size_t side = 0; side < 2; ++side) sight.local[side] = is_local(sight.endpoints[side].address);
-    if (sight.local[0] && !sight.owner) sight.owner = owner_of(sight.endpoints[0]);
+    if (!sight.local[0]) sight.owner = nullptr;
     const auto country = traffic_.countries.find(sight.endpoints[sight.local[0] ? 1 : 0].address);
     if (country != traffic_.countries.end()) sight.country = country->second;
     detectors_.observe(sight, report_);

@@ -32,6 +32,10 @@ Packet& Traffic::add(double second, std::uint8_t protocol, const Endpoint& sourc
   packet.bytes = bytes;
   packet.flags = flags;
   packet.count = count;
+  if (owner) {
+    if (owners.empty() || owners.back() != owner) owners.push_back(owner);
+    packet.owner = static_cast<std::int32_t>(owners.size() - 1);
+  }
   return packet;
 }
 
@@ -41,12 +45,7 @@ std::uint16_t Traffic::ephemeral() {
   return static_cast<std::uint16_t>(32768 + next_port_ - 1);
 }
 
-void Traffic::remember_owner(const Endpoint& client) {
-  if (owner) owners[client] = owner;
-}
-
 void Traffic::connection(double second, const Endpoint& client, const Endpoint& server, const Tcp& how) {
-  remember_owner(client);
   const double half = how.rtt / 2;
   add(second, IPPROTO_TCP, client, server, 74, SYN);
   add(second + half, IPPROTO_TCP, server, client, 74, SYN | ACK);
@@ -79,26 +78,22 @@ void Traffic::connection(double second, const Endpoint& client, const Endpoint& 
 }
 
 void Traffic::refused(double second, const Endpoint& client, const Endpoint& server, double rtt) {
-  remember_owner(client);
   add(second, IPPROTO_TCP, client, server, 74, SYN);
   add(second + rtt, IPPROTO_TCP, server, client, 60, RST | ACK);
 }
 
 void Traffic::unanswered(double second, const Endpoint& client, const Endpoint& server, int tries) {
-  remember_owner(client);
   for (int i = 0; i < tries; ++i) add(second + (1 << i) - 1, IPPROTO_TCP, client, server, 74, SYN);
 }
 
 void Traffic::exchange(double second, const Endpoint& client, const Endpoint& server, std::uint32_t up,
                        std::uint32_t down, double rtt) {
-  remember_owner(client);
   add(second, IPPROTO_UDP, client, server, up);
   add(second + rtt, IPPROTO_UDP, server, client, down);
 }
 
 void Traffic::datagram(double second, const Endpoint& source, const Endpoint& destination, std::uint32_t bytes,
                        std::uint32_t count) {
-  remember_owner(source);
   add(second, IPPROTO_UDP, source, destination, bytes, 0, count);
 }
 
@@ -113,7 +108,6 @@ void Traffic::unreachable(double second, std::uint8_t protocol, const Endpoint& 
 void Traffic::query(double second, const Endpoint& client, const Endpoint& server, const std::string& name,
                     std::uint16_t type, std::uint32_t answer_bytes, double rtt, bool answered,
                     std::uint8_t response_code) {
-  remember_owner(client);
   const auto size = static_cast<std::uint32_t>(60 + name.size());
   add(second, IPPROTO_UDP, client, server, size).extra = static_cast<std::int32_t>(dns.size());
   dns.push_back({name, type, false, 0});
@@ -131,8 +125,10 @@ void Traffic::sort() { std::ranges::stable_sort(packets, {}, &Packet::wall_ns); 
 
 void Traffic::merge(Traffic&& other) {
   const auto dns_base = static_cast<std::int32_t>(dns.size()), arp_base = static_cast<std::int32_t>(arps.size());
+  const auto owner_base = static_cast<std::int32_t>(owners.size());
   packets.reserve(packets.size() + other.packets.size());
   for (auto& packet : other.packets) {
+    if (packet.owner >= 0) packet.owner += owner_base;
     if (packet.extra >= 0) packet.extra += packet.protocol == 0 ? arp_base : dns_base;
     packets.push_back(packet);
   }
@@ -140,7 +136,7 @@ void Traffic::merge(Traffic&& other) {
   arps.insert(arps.end(), other.arps.begin(), other.arps.end());
   locals.insert(locals.end(), other.locals.begin(), other.locals.end());
   countries.merge(other.countries);
-  owners.merge(other.owners);
+  owners.insert(owners.end(), other.owners.begin(), other.owners.end());
 }
 
 }  // namespace sonde::corpus

@@ -34,6 +34,7 @@ struct Packet {
   std::uint32_t bytes = 60;
   std::uint32_t count = 1;  ///< so many of them at this time
   std::int32_t extra = -1;  ///< index into Traffic::dns or Traffic::arps
+  std::int32_t owner = -1;  ///< index into Traffic::owners: of the local endpoint
   std::uint8_t quoted_protocol = 0;
   Address reporter{};  ///< of an ICMP error
 };
@@ -73,10 +74,10 @@ class Traffic {
   std::vector<Packet> packets;  ///< in any order until sort()
   std::vector<Dns> dns;
   std::vector<Arp> arps;
-  std::vector<Address> locals;                                    ///< addresses of the host that looks
-  std::map<Address, std::string> countries;                       ///< where known
-  std::map<Endpoint, std::shared_ptr<const SocketOwner>> owners;  ///< by local endpoint
-  /// Owner of each local endpoint with this client address from now on, for connections that are made below.
+  std::vector<Address> locals;               ///< addresses of the host that looks
+  std::map<Address, std::string> countries;  ///< where known
+  std::vector<std::shared_ptr<const SocketOwner>> owners;
+  /// Of the packets that are made below.
   std::shared_ptr<const SocketOwner> owner;
 
   Packet& add(double second, std::uint8_t protocol, const Endpoint& source, const Endpoint& destination,
@@ -108,7 +109,6 @@ class Traffic {
   [[nodiscard]] static std::int64_t at(double second) { return epoch_ns + static_cast<std::int64_t>(second * 1e9); }
 
  private:
-  void remember_owner(const Endpoint& client);
   std::uint32_t next_port_ = 0;
 };
 

@@ -63,28 +63,36 @@ Contacts::Noted Contacts::note(const GroupKey& key, const Contact& contact, bool
   return {.group = &group, .is_new = true};
 }
 
-void Spread::failed(std::uint16_t port, std::int64_t wall_ns, std::int64_t window_ns) {
+WindowCount::Turn WindowCount::add(std::int64_t wall_ns, std::int64_t window_ns) {
+  auto turn = Turn::same;
   if (wall_ns - began_ns_ > window_ns) {
-    windows_[1] = wall_ns - began_ns_ > 2 * window_ns ? Window{} : windows_[0];
-    windows_[0] = {};
+    turn = wall_ns - began_ns_ > 2 * window_ns ? Turn::lapsed : Turn::next;
+    counts_ = {0, turn == Turn::next ? counts_[0] : 0};
     began_ns_ = wall_ns;
   }
-  ++windows_[0].failures;
-  windows_[0].ports.set(mix(port) % windows_[0].ports.size());
+  ++counts_[0];
+  return turn;
 }
 
-void Spread::answered() {
-  for (auto& window : windows_)
-    if (window.failures > 0) {
-      --window.failures;
+void WindowCount::take_back() {
+  for (auto& count : counts_)
+    if (count > 0) {
+      --count;
       return;
     }
 }
 
-std::uint64_t Spread::failures() const { return windows_[0].failures + windows_[1].failures; }
+void Spread::failed(const Address& target, std::int64_t wall_ns, std::int64_t window_ns) {
+  const auto turn = failures_.add(wall_ns, window_ns);
+  if (turn != WindowCount::Turn::same) {
+    targets_[1] = turn == WindowCount::Turn::next ? targets_[0] : std::bitset<2048>();
+    targets_[0].reset();
+  }
+  targets_[0].set(hash_of(target) % targets_[0].size());
+}
 
-std::uint64_t Spread::ports() const {
-  const auto bits = windows_[0].ports | windows_[1].ports;
+std::uint64_t Spread::targets() const {
+  const auto bits = targets_[0] | targets_[1];
   const auto size = static_cast<double>(bits.size());
   const auto zeros = std::max(1.0, size - static_cast<double>(bits.count()));
   return static_cast<std::uint64_t>(std::llround(size * std::log(size / zeros)));

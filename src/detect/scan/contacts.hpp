@@ -43,29 +43,40 @@ struct GroupHash {
   std::size_t operator()(const GroupKey& key) const;
 };
 
+/// A sum over the last one to two windows.
+class WindowCount {
+ public:
+  /// Whether the window went on, became the older one, or both are too old.
+  enum class Turn : std::uint8_t { same, next, lapsed };
+  Turn add(std::int64_t wall_ns, std::int64_t window_ns);
+  void take_back();
+  [[nodiscard]] std::uint64_t sum() const { return counts_[0] + counts_[1]; }
+
+ private:
+  std::array<std::uint64_t, 2> counts_{};  ///< [0] goes on
+  std::int64_t began_ns_ = 0;
+};
+
 struct Group {
   std::vector<Contact> contacts;  ///< at most 128; a new one takes the place of the one that came first
   std::string interface;
   std::unique_ptr<SocketOwner> owner;
   bool outbound = false;
+  WindowCount failures;
   bool is_candidate = false;  ///< the detector looks at it
 };
 
-/// What a source failed to reach, over all ports: two windows, of which the older one is dropped in time.
+/// What a source failed to reach by one method, over all ports: two windows, of which the older one is dropped in time.
 class Spread {
  public:
-  void failed(std::uint16_t port, std::int64_t wall_ns, std::int64_t window_ns);
-  void answered();  ///< one that had counted as failed
-  [[nodiscard]] std::uint64_t failures() const;
-  [[nodiscard]] std::uint64_t ports() const;  ///< by linear counting over 256 bits, so at most some 1400
+  void failed(const Address& target, std::int64_t wall_ns, std::int64_t window_ns);
+  void answered() { failures_.take_back(); }  ///< one that had counted as failed
+  [[nodiscard]] std::uint64_t failures() const { return failures_.sum(); }
+  [[nodiscard]] std::uint64_t targets() const;  ///< by linear counting over 2048 bits, so at most some 15,000
 
  private:
-  struct Window {
-    std::uint64_t failures = 0;
-    std::bitset<256> ports;
-  };
-  std::array<Window, 2> windows_;  ///< [0] goes on
-  std::int64_t began_ns_ = 0;
+  WindowCount failures_;
+  std::array<std::bitset<2048>, 2> targets_;  ///< [0] goes on
 };
 
 /// Bounded by 4096 groups of at most 128 contacts, 16384 first contacts and 4096 sources: 30 MB at most, 2 MB without
@@ -83,7 +94,7 @@ class Contacts {
   Noted note(const GroupKey& key, const Contact& contact, bool is_new_flow);
   [[nodiscard]] Group* find(const GroupKey& key) { return groups_.find(key); }
   void erase(const GroupKey& key) { groups_.erase(key); }
-  [[nodiscard]] Spread& spread(const Address& source) { return spreads_.touch(source); }
+  [[nodiscard]] Spread& spread(const Address& source, ScanMethod method) { return spreads_.touch({source, method}); }
 
  private:
   struct First {
@@ -92,7 +103,17 @@ class Contacts {
   };
   std::vector<First> firsts_;
   Bounded<GroupKey, Group, GroupHash> groups_;
-  Bounded<Address, Spread, AddressHash> spreads_;
+  struct Key {
+    Address source{};
+    ScanMethod method{};
+    friend bool operator==(const Key&, const Key&) = default;
+  };
+  struct KeyHash {
+    std::size_t operator()(const Key& key) const {
+      return combine(hash_of(key.source), static_cast<std::uint64_t>(key.method));
+    }
+  };
+  Bounded<Key, Spread, KeyHash> spreads_;
 };
 
 }  // namespace sonde::detect

@@ -86,9 +86,10 @@ bool is_host_scan(const Group& group, ScanMethod method, const Spread& spread, c
       ++sums.failed;
   }
   if (sums.failed < limits.hosts || is_leftover(method, sums) || !has_share(sums, limits.failure_share)) return false;
-  // The older failures may be gone from the spread, so this port's are its least sum.
-  const auto all = std::max<std::uint64_t>(spread.failures(), sums.failed);
-  return static_cast<double>(sums.failed) >= limits.port_share * static_cast<double>(all) || spread.ports() * 4 <= all;
+  // Of many failures the group remembers the last ones only; the counts are over windows that begin at other times.
+  const auto here = std::max<std::uint64_t>(group.failures.sum(), sums.failed);
+  const auto all = std::max(spread.failures(), here);
+  return static_cast<double>(here) >= limits.port_share * static_cast<double>(all) || spread.targets() * 2 <= all;
 }
 
 const char* method_name(ScanMethod method, const Group& group, bool fragments) {

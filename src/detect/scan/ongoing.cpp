@@ -136,6 +136,7 @@ void OngoingScans::start(const GroupKey& key, const Group& group, bool fragments
   }
   scan->sources.push_back(key.source);
   by_source_[{key.source, key.method}] = scan;
+  context_.scanners.insert(key.source);
   auto& event = scan->incident.event;
   for (const auto& contact : group.contacts) {
     if (wall_ns - contact.first_ns > limits_.window_ns) continue;
@@ -149,7 +150,10 @@ void OngoingScans::start(const GroupKey& key, const Group& group, bool fragments
 }
 
 void OngoingScans::forget(const OngoingScan& scan) {
-  for (const auto& source : scan.sources) by_source_.erase({source, scan.method});
+  for (const auto& source : scan.sources) {
+    by_source_.erase({source, scan.method});
+    context_.scanners.erase(source);
+  }
 }
 
 void OngoingScans::advance(std::int64_t wall_ns, const Report& report) {
@@ -170,6 +174,7 @@ void OngoingScans::advance(std::int64_t wall_ns, const Report& report) {
 void OngoingScans::finish(std::int64_t wall_ns, const Report& report) {
   for (auto& scan : scans_) scan.incident.end(wall_ns, report, [&](SecurityEvent& event) { scan.describe(event); });
   scans_.clear();
+  context_.scanners.clear();
   by_source_.clear();
 }
 

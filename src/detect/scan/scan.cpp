@@ -99,8 +99,16 @@ void ScanDetector::note(const FlowSight& flow, const Probe& probe, const Contact
   const auto of_port = contacts_.note(by_port, contact, flow.is_new);
   if (of_port.group) look_at(by_port, *of_port.group, flow);
   const bool failed = contact.answer == Answer::none || contact.answer == Answer::refused;
-  if (of_port.is_new && failed) contacts_.spread(source).failed(probe.port, flow.wall_ns, limits_.window_ns);
-  if (of_port.answered_now) contacts_.spread(source).answered();
+  // A group that is busy has forgotten the contact by the time of its answer.
+  const bool answered_late = !flow.is_new && !failed && flow.total[1].packets == flow.delta[1].packets;
+  auto* group = of_port.group;
+  if (of_port.is_new && failed) {
+    contacts_.spread(source, probe.method).failed(contact.target.address, flow.wall_ns, limits_.window_ns);
+    if (group) group->failures.add(flow.wall_ns, limits_.window_ns);
+  } else if (of_port.answered_now || answered_late) {
+    contacts_.spread(source, probe.method).answered();
+    if (group) group->failures.take_back();
+  }
 }
 
 void ScanDetector::look_at(const GroupKey& key, Group& group, const FlowSight& flow) {
@@ -120,9 +128,9 @@ bool ScanDetector::judge(const GroupKey& key, std::int64_t wall_ns, bool everyth
     contacts_.erase(key);
     return true;
   }
-  const bool is_scan =
-      key.by_port ? is_host_scan(*group, key.method, contacts_.spread(key.source), limits_, wall_ns, everything)
-                  : is_port_scan(*group, key.method, limits_, wall_ns, everything);
+  const bool is_scan = key.by_port ? is_host_scan(*group, key.method, contacts_.spread(key.source, key.method), limits_,
+                                                  wall_ns, everything)
+                                   : is_port_scan(*group, key.method, limits_, wall_ns, everything);
   if (is_scan) {
     ongoing_.start(key, *group, fragments_.contains(hash_of(key.source)), wall_ns, report);
     contacts_.erase(key);
