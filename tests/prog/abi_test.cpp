@@ -54,10 +54,14 @@ std::vector<Layout> other_layouts() {
       LAYOUT(sonde_packets_config, MEMBER(C, transport), MEMBER(C, ring_mask), MEMBER(C, wakeup_bytes),
              MEMBER(C, snaplen), MEMBER(C, record_classes), MEMBER(C, emit_events), MEMBER(C, capture_bytes),
              MEMBER(C, count_totals), MEMBER(C, has_expression), MEMBER(C, has_fields), MEMBER(C, pass_verdict),
-             MEMBER(C, reserved)),
+             MEMBER(C, count_sizes), MEMBER(C, reserved)),
       LAYOUT(sonde_counters, MEMBER(N, taken), MEMBER(N, filtered), MEMBER(N, counted_only), MEMBER(N, emitted),
              MEMBER(N, lost), MEMBER(N, uncounted), MEMBER(N, unowned)),
       LAYOUT(sonde_total_key, MEMBER(K, ifindex), MEMBER(K, direction), MEMBER(K, protocol_class), MEMBER(K, reserved)),
+      LAYOUT(sonde_size_key, MEMBER(sonde_size_key, ifindex), MEMBER(sonde_size_key, direction),
+             MEMBER(sonde_size_key, reserved)),
+      LAYOUT(sonde_sizes, MEMBER(sonde_sizes, frames), MEMBER(sonde_sizes, wire_packets),
+             MEMBER(sonde_sizes, wire_bytes), MEMBER(sonde_sizes, classes)),
       LAYOUT(sonde_total, MEMBER(sonde_total, packets), MEMBER(sonde_total, bytes)),
       LAYOUT(sonde_perf_packet, MEMBER(P, event), MEMBER(P, tag_tpid), MEMBER(P, tag_tci), MEMBER(P, reserved))};
 }

@@ -33,7 +33,7 @@ sonde_flows_config make_config(const FlowProgramOptions& options) {
   config.groups = options.groups;
   config.show_arp = options.arp;
   config.show_dns = options.dns;
-  config.light_path = !filter::has_field_tests(*packets.filter.fields) && !packets.count_totals;
+  config.light_path = options.light_path && !filter::has_field_tests(*packets.filter.fields) && !packets.count_totals;
   return config;
 }
 

@@ -12,11 +12,12 @@
 namespace sonde::flows {
 
 struct FlowProgramOptions {
-  packets::ProgramOptions packets;  ///< as for a capture; what is reported is set by load_flow_program()
+  packets::ProgramOptions packets = {};  ///< as for a capture; what is reported is set by load_flow_program()
   std::uint32_t max_flows = 65536;
   bool groups = false;
   bool arp = false;
   bool dns = false;
+  bool light_path = true;  ///< false: every packet goes through the parser (tests)
 };
 
 /// The ELF bytes that the library carries.

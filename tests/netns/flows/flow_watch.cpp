@@ -60,8 +60,10 @@ void FlowWatch::run() {
   Visitor visitor(*source_, seen_, options_.describe);
   while (!source_->finished()) {
     const auto next = std::chrono::steady_clock::now() + options_.interval;
-    while (!stop_ && std::chrono::steady_clock::now() < next)
-      if (!source_->poll(std::chrono::milliseconds{10})) return;
+    while (!stop_ && (hold_ || std::chrono::steady_clock::now() < next))
+      if (hold_)
+        std::this_thread::sleep_for(std::chrono::milliseconds{1});
+      else if (!source_->poll(std::chrono::milliseconds{10})) return;
     if (stop_ && !source_->stop()) return;
     if (!source_->collect(visitor)) return;
   }

@@ -58,6 +58,8 @@ class FlowWatch {
   FlowWatch& operator=(const FlowWatch&) = delete;
   ~FlowWatch();
 
+  /// From here on nothing is read before stop().
+  void hold() { hold_ = true; }
   /// Ends the intake, collects a last time.
   SeenFlows stop();
 
@@ -70,6 +72,7 @@ class FlowWatch {
   std::unique_ptr<flows::KernelFlowSource> source_;
   SeenFlows seen_;
   std::atomic<bool> stop_ = false;
+  std::atomic<bool> hold_ = false;
   std::thread thread_;
 };
 

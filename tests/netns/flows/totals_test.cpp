@@ -29,7 +29,7 @@ std::vector<Bytes> mixed_frames(std::size_t count, std::uint32_t seed) {
     const auto payload = counting(random() % 1400);
     const auto port = static_cast<std::uint16_t>(1024 + random() % 300);
     if (i % 100 == 0)
-      frames.push_back(arp_request());
+      frames.push_back(ethernet({.type = ether_arp, .broadcast = true}, arp_request()));
     else if (i % 3 == 0)
       frames.push_back(ethernet({.broadcast = true}, ipv4({.protocol = 253}, payload)));
     else
