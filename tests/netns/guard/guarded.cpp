@@ -103,7 +103,8 @@ nlohmann::json GuardedPair::stats() const { return nlohmann::json::parse(run("st
 std::uint64_t GuardedPair::outcome(const std::string& name) const { return stats()["outcomes"][name]["packets"]; }
 
 std::uint64_t GuardedPair::hits(std::uint64_t id) const {
-  for (const auto& rule : stats()["rules"])
+  const auto all = stats();
+  for (const auto& rule : all["rules"])
     if (rule["id"] == id) return rule["packets"];
   ADD_FAILURE() << "no rule " << id;
   return 0;
@@ -126,7 +127,7 @@ void GuardedPair::count_received(const std::vector<std::string>& sources) const 
   std::string rules;
   for (const auto& source : sources) rules += fmt::format("ip saddr {} counter; ", source);
   pair.right.run("nft 'table netdev seen { chain in { type filter hook ingress device veth1 priority 0; " + rules +
-                 "} }'");
+                 "}; }'");
 }
 
 std::uint64_t GuardedPair::received(const std::string& source) const {
