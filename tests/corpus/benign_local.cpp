@@ -21,6 +21,7 @@ Mac mac(std::uint32_t number) {
 }
 
 Address neighbour(std::uint32_t number) { return ipv4(10, 0, 0, static_cast<std::uint8_t>(number)); }
+Address on_server_network(std::uint32_t number) { return ipv4(10, 0, 3, static_cast<std::uint8_t>(number)); }
 
 void ask(Traffic& traffic, double second, const Address& who, const Mac& who_mac, const Address& whom) {
   traffic.arp(second, {.sender_mac = who_mac, .frame_source = who_mac, .sender = who, .target = whom});
@@ -41,12 +42,15 @@ void local_network(Traffic& traffic) {
   auto& random = traffic.random;
   traffic.locals = {host};
   std::vector<std::uint32_t> owner_of(256);
+  std::vector<double> moved(256, -1000);
   for (std::uint32_t i = 0; i < 256; ++i) owner_of[i] = i;
   for (double second = 0; second < 600; second += random.exponential(0.15)) {
     const auto who = random.between(1, 100), whom = random.between(1, 120);
     ask(traffic, second, neighbour(who), mac(owner_of[who]), neighbour(whom));
     if (whom <= 100) answer(traffic, second + 0.001, neighbour(whom), mac(owner_of[whom]), neighbour(who));
-    if (random.chance(0.01)) {  // a lease goes to another device, which announces itself (RFC 5227)
+    if (random.chance(0.01) &&
+        second - moved[who] > 120) {  // a lease goes to another device, which announces itself (RFC 5227)
+      moved[who] = second;
       owner_of[who] = 1000 + random.between(0, 100'000);
       announce(traffic, second + 0.1, neighbour(who), mac(owner_of[who]), false);
       announce(traffic, second + 2.1, neighbour(who), mac(owner_of[who]), false);
@@ -76,8 +80,8 @@ void failover(Traffic& traffic) {
                     {.reply = random.chance(0.5),
                      .sender_mac = router_mac(router),
                      .frame_source = virtual_mac && random.chance(0.3) ? frame : router_mac(router),
-                     .sender = neighbour(100 + i),
-                     .target = neighbour(100 + i)});
+                     .sender = on_server_network(100 + i),
+                     .target = on_server_network(100 + i)});
       }
   };
   bool failed = false, restored = false;
@@ -85,8 +89,8 @@ void failover(Traffic& traffic) {
     if (!failed && second > fails) take_over(second, 2), failed = true;
     if (!restored && second > back) take_over(second, 1), restored = true;
     const auto who = random.between(3, 60), whom = 100 + random.between(0, addresses - 1);
-    ask(traffic, second + 0.3, neighbour(who), mac(who), neighbour(whom));
-    answer(traffic, second + 0.301, neighbour(whom), router_mac(master), neighbour(who));
+    ask(traffic, second + 0.3, on_server_network(who), mac(who), on_server_network(whom));
+    answer(traffic, second + 0.301, on_server_network(whom), router_mac(master), on_server_network(who));
   }
 }
 

@@ -22,17 +22,18 @@ std::string text_of(const SecurityEvent& event) {
   return text + ": " + event.summary;
 }
 
-/// Adds `count` benign scenes; gives their names.
+/// Adds up to `count` benign scenes, each once: two of the same network would be a conflict. Gives their names.
 std::string add_benign(Traffic& traffic, std::uint32_t count) {
   std::string names;
   const auto scenes = benign_scenes();
   for (std::uint32_t i = 0; i < count; ++i) {
     const auto& scene = scenes[traffic.random.between(0, static_cast<std::uint32_t>(scenes.size() - 1))];
-    if (scene.is_long) continue;
+    const auto name = std::string(" + ") + scene.name;
+    if (scene.is_long || names.find(name) != std::string::npos) continue;
     Traffic part(traffic.random.next());
     scene.make(part);
     traffic.merge(std::move(part));
-    names += std::string(" + ") + scene.name;
+    names += name;
   }
   return names;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // detect_judgement [RUNS [SCENE]]: plays every scene (or one) RUNS times and prints the table of docs/detections.md.
+// detect_judgement options: prints its table of thresholds.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -11,10 +12,14 @@
 
 int main(int count, char** words) {
   using namespace sonde::corpus;
+  if (count > 1 && std::string_view(words[1]) == "options") {
+    fmt::print("{}", options_table());
+    return 0;
+  }
   const int runs = count > 1 ? std::atoi(words[1]) : 20;
   const std::string_view only = count > 2 ? words[2] : "";
   if (runs < 1) {
-    fmt::print(stderr, "usage: detect_judgement [RUNS [SCENE]]\n");
+    fmt::print(stderr, "usage: detect_judgement [RUNS [SCENE]] | options\n");
     return 2;
   }
   std::vector<Score> scores;

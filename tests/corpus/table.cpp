@@ -17,6 +17,24 @@ std::string times_of(std::vector<double> seconds) {
 
 }  // namespace
 
+std::string options_table() {
+  std::string text = "| key | default | range | what | why |\n|---|---|---|---|---|\n";
+  for (const auto& option : security_options()) {
+    const std::string unit = option.unit;
+    const auto value = [&](double number) {
+      if (unit == "on/off") return std::string(number != 0 ? "on" : "off");
+      return unit.empty() || unit == "s" ? fmt::format("{}{}", number, unit.empty() ? "" : " s")
+                                         : fmt::format("{}", number);
+    };
+    const auto what = unit.empty() || unit == "s" || unit == "on/off"
+                          ? std::string(option.description)
+                          : fmt::format("{} ({})", option.description, unit);
+    const auto range = unit == "on/off" ? "on, off" : fmt::format("{} to {}", option.least, option.most);
+    text += fmt::format("| `{}` | {} | {} | {} | {} |\n", option.key, value(option.value), range, what, option.reason);
+  }
+  return text;
+}
+
 Overall overall_of(const std::vector<Score>& scores) {
   Overall all;
   for (const auto& score : scores) {

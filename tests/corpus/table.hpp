@@ -20,7 +20,8 @@ struct Overall {
 };
 
 [[nodiscard]] Overall overall_of(const std::vector<Score>& scores);
-/// In Markdown, as docs/detections.md has it.
+/// In Markdown, as docs/detections.md has them.
+[[nodiscard]] std::string options_table();
 [[nodiscard]] std::string table_of(const std::vector<Score>& scores);
 
 }  // namespace sonde::corpus
