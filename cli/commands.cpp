@@ -8,6 +8,8 @@
 #include "events/commands.hpp"
 #include "guard/guard.hpp"
 #include "flows/flows.hpp"
+#include "stats/stats.hpp"
+#include "watch/watch.hpp"
 
 namespace sonde::cli {
 namespace {
@@ -18,6 +20,8 @@ constexpr Command table[] = {
     {"drops", "show each packet that the kernel dropped: reason, place, whose", drops},
     {"connections", "show TCP connections as they open, fail and end, with their owners", connections},
     {"flows", "show who talks to whom, how much, how fast, and whose it is", flows},
+    {"stats", "count packets by interface, beside what the interfaces count themselves", stats},
+    {"watch", "tell of scans, floods, spoofing and the like as they happen, and stop them", watch},
     {"guard", "drop, limit and allow packets before they reach the host, by rules in the kernel", guard},
     {"doctor", "tell what works on this kernel with these privileges, and why not", doctor},
 };

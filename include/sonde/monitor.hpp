@@ -10,6 +10,7 @@
 
 #include "sonde/export.hpp"
 #include "sonde/filter.hpp"
+#include "sonde/flow.hpp"
 #include "sonde/loss.hpp"
 #include "sonde/packet.hpp"
 #include "sonde/result.hpp"
@@ -21,6 +22,8 @@ struct MonitorOptions {
   std::string xdp_mode = "off";  ///< off (tc ingress), auto, native, generic: as in `sonde capture`
   std::uint32_t snaplen = 0;     ///< bytes of a packet for the handler; 0: none, only its headers' fields
   std::uint64_t buffer_bytes = 16 * 1024 * 1024;  ///< kernel to handler
+  bool flows = false;                             ///< count packets in flows too, with programs of their own
+  std::uint32_t max_flows = 65536;                ///< of each interface, in the kernel and for flow_stats()
 };
 
 /// Packets and bytes that the kernel programs counted, since they were attached. A packet that offload keeps together
@@ -98,6 +101,14 @@ class SONDE_EXPORT NetworkMonitor {
   [[nodiscard]] Result<MonitorMap> map(const std::string& name) const;
 
   [[nodiscard]] Result<PacketStats> packet_stats() const;
+
+  /// Flows that go on, and those that ended since the call before (Flow::end tells), of all attached interfaces; a
+  /// packet that passes two of them is in a flow of each. Ended flows are kept for this call, at most max_flows an
+  /// interface, then flow_loss() counts their packets. ErrorKind::usage without MonitorOptions::flows.
+  [[nodiscard]] Result<std::vector<Flow>> flow_stats();
+
+  /// As loss(), of the packets in flows. Exact after close().
+  [[nodiscard]] LossReport flow_loss() const;
 
   /// Exact after close(); a snapshot before. Empty for an object that keeps no sonde_counts.
   [[nodiscard]] LossReport loss() const;

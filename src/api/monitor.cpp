@@ -12,6 +12,7 @@
 #include "kernel/interfaces.hpp"
 #include "kernel/object.hpp"
 #include "kernel/ring_reader.hpp"
+#include "monitor_flows.hpp"
 #include "registry/sources.hpp"
 #include "sensors/packets/attachment.hpp"
 #include "sensors/packets/packets.hpp"
@@ -71,6 +72,7 @@ struct NetworkMonitor::State {
   std::thread thread;
   std::atomic<bool> stopping{false};
   std::uint64_t handed_over = 0;
+  std::unique_ptr<MonitorFlows> flows;  ///< null: off
 
   // Until close() has detached everything and nothing waits any more.
   void read_all() {
@@ -98,7 +100,10 @@ struct NetworkMonitor::State {
 
   Result<void> attach_one(const kernel::InterfaceInfo& interface) {
     names[interface.ifindex] = interface.name;
-    if (is_packets) return attachments->attach(interface);
+    if (is_packets) {
+      auto attached = attachments->attach(interface);
+      return attached && flows ? flows->add(interface.name) : attached;
+    }
     for (const auto& program : object->programs()) {
       if (program.type == kernel::ProgramType::other) continue;
       auto fd = object->program_fd(program.name);
@@ -156,6 +161,7 @@ Result<NetworkMonitor> NetworkMonitor::make(const MonitorOptions& options) {
   state->attachments.emplace(*state->object, packets::AttachOptions{.xdp = *xdp,
                                                                     .receive = options.filter.direction != "out",
                                                                     .send = options.filter.direction != "in"});
+  if (options.flows) state->flows = std::make_unique<MonitorFlows>(options);
   return NetworkMonitor(std::move(state));
 }
 
@@ -259,10 +265,18 @@ std::vector<std::string> NetworkMonitor::notices() const {
   return state_->is_packets ? state_->attachments->notices() : state_->custom_notices;
 }
 
+Result<std::vector<Flow>> NetworkMonitor::flow_stats() {
+  if (state_->flows) return state_->flows->take();
+  return fail(ErrorKind::usage, "flow_stats(): expected MonitorOptions::flows, which starts counting them");
+}
+
+LossReport NetworkMonitor::flow_loss() const { return state_->flows ? state_->flows->loss() : LossReport{}; }
+
 void NetworkMonitor::close() {
   if (!state_) return;
   state_->custom_links.clear();
   state_->attachments->detach();
+  if (state_->flows) state_->flows->close();
   state_->stopping.store(true);
   if (state_->thread.joinable()) state_->thread.join();
 }

@@ -38,7 +38,8 @@ struct sonde_packets_config {
 	__u8 has_expression; // call the expression subprogram
 	__u8 has_fields;     // the filter has field tests that are on
 	__u8 pass_verdict;   // what the XDP program returns: XDP_PASS always, except in benchmarks of the program alone
-	__u8 reserved[2];
+	__u8 count_sizes;    // keep sonde_sizes (packets.bpf.c alone)
+	__u8 reserved[1];
 };
 
 // Key and value of the totals: one entry an interface, direction and protocol class.
@@ -64,6 +65,22 @@ enum sonde_protocol_class {
 struct sonde_total {
 	__u64 packets; // wire packets: one that offload merged counts as its segments
 	__u64 bytes;   // as packet_size
+};
+
+// Key and value of the sizes: one entry an interface and direction.
+struct sonde_size_key {
+	__u32 ifindex;
+	__u8 direction; // enum sonde_direction
+	__u8 reserved[3];
+};
+
+enum { SONDE_SIZE_CLASSES = 7 }; // up to 64, 127, 255, 511, 1023, 1518 bytes with the frame check sequence, more
+
+struct sonde_sizes {
+	__u64 frames;       // as the kernel handles them: one that offload merged is one
+	__u64 wire_packets; // its segments
+	__u64 wire_bytes;   // as packet_size, the headers once for each segment
+	__u64 classes[SONDE_SIZE_CLASSES]; // wire packets
 };
 
 // The perf transport appends packet bytes without a VLAN tag that the kernel keeps beside them: it travels here. With

@@ -151,6 +151,24 @@ static __always_inline void count_total(const struct sonde_packet_event *event, 
 	total->bytes += event->packet_size;
 }
 
+#if !defined(SONDE_PACKETS_OWNERS) && !defined(SONDE_PACKETS_FLOWS)
+#include "packet_sizes.h"
+
+static __always_inline void count_packet_size(const struct hook_packet *packet, const struct sonde_packet_event *event,
+					      struct sonde_counters *counters)
+{
+	__u32 segment_payload = packet->is_xdp ? 0 : ((struct __sk_buff *)packet->context)->gso_size;
+
+	if (config.count_sizes)
+		count_size(event, segment_payload, counters);
+}
+#else
+static __always_inline void count_packet_size(const struct hook_packet *packet, const struct sonde_packet_event *event,
+					      struct sonde_counters *counters)
+{
+}
+#endif
+
 static __always_inline long load_bytes(const struct hook_packet *packet, __u32 offset, void *to, __u32 size)
 {
 	if (packet->is_xdp)
@@ -322,6 +340,7 @@ static __always_inline void report(const struct hook_packet *packet, struct sond
 #endif
 	if (config.count_totals)
 		count_total(event, counters);
+	count_packet_size(packet, event, counters);
 	if (!events_wanted()) {
 		counters->counted_only++;
 		return;
@@ -358,7 +377,7 @@ static __always_inline void parse_xdp(struct xdp_md *ctx, struct scratch *scratc
 static __always_inline int every_packet_wanted(void)
 {
 	return !MORE_SIZE && config.emit_events == SONDE_EMIT_ALWAYS && config.transport == SONDE_TRANSPORT_RING &&
-	       !config.has_fields && !config.count_totals && !config.capture_bytes;
+	       !config.has_fields && !config.count_totals && !config.count_sizes && !config.capture_bytes;
 }
 
 /* The parser fills the ring record itself: no copy, which is a tenth of a packet's cost. */

@@ -40,6 +40,7 @@ sonde_packets_config make_config(const ProgramOptions& options) {
   config.emit_events = options.emit_events;
   config.capture_bytes = options.capture_bytes;
   config.count_totals = options.count_totals;
+  config.count_sizes = options.count_sizes;
   config.has_expression = options.filter.has_expression;
   config.has_fields = filter::has_field_tests(*options.filter.fields);
   config.pass_verdict = options.xdp_verdict;

@@ -22,6 +22,7 @@ struct ProgramOptions {
   bool raw_ip = false;   ///< interfaces with bare IP
   sonde_emit emit_events = SONDE_EMIT_ALWAYS;
   bool count_totals = false;  ///< keep the totals map
+  bool count_sizes = false;   ///< keep the sizes map; without owners only
   bool capture_bytes = false;
   std::uint32_t snaplen = 0;  ///< with capture_bytes: bytes a packet; 0: its headers
   sonde_transport transport = SONDE_TRANSPORT_RING;
