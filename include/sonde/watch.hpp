@@ -21,7 +21,7 @@ struct EvidenceOptions {
   std::string directory;          ///< a pcapng file an event; must exist. Empty: none
   std::uint64_t packets = 10000;  ///< at most so many in a file
   std::uint32_t snaplen = 512;    ///< bytes of a packet, at most 65535
-  std::uint32_t files = 1000;     ///< at most so many; events beyond have none, and a notice tells
+  std::uint32_t files = 100;      ///< at most so many; events beyond have none, and a notice tells
 };
 
 /// What is done when an event starts.

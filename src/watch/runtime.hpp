@@ -37,6 +37,8 @@ class Runtime {
   [[nodiscard]] std::vector<LossStage> loss() const;
   [[nodiscard]] std::vector<std::string> notices() const;
   [[nodiscard]] std::uint64_t flows() const { return sights_.flows(); }
+  /// From the first packet of a flow to the last one, by their time.
+  [[nodiscard]] std::chrono::nanoseconds packet_time() const { return sights_.packet_time(); }
   /// Wall clock of the source.
   [[nodiscard]] std::int64_t now_wall_ns() const { return source_->now_wall_ns(); }
 

@@ -114,7 +114,9 @@ void Sights::show_described(const pipeline::FlowSample& sample, detect::FlowSigh
 void Sights::visit(const pipeline::FlowSample& sample) {
   auto sight = sight_of(source_, sample, local_sides(*sample.flow, local_));
   packets_ += sight.delta[0].packets + sight.delta[1].packets;
-  if (sample.is_new) ++flows_;
+  if (sample.is_new && ++flows_ == 1) first_ns_ = last_ns_ = sight.first_wall_ns;
+  first_ns_ = std::min(first_ns_, sight.first_wall_ns);
+  last_ns_ = std::max(last_ns_, sight.wall_ns);
   sight.interface = interface_of(sample);
   if (countries_ != nullptr && sight.local[0] != sight.local[1])
     sight.country = countries_->country(sight.endpoints[sight.local[0] ? 1 : 0].address);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a flow source collects, as the detectors want to see it.
 #pragma once
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -36,6 +37,8 @@ class Sights final : public pipeline::FlowVisitor {
   /// Packets of all flows that were shown.
   [[nodiscard]] std::uint64_t packets() const { return packets_; }
   [[nodiscard]] std::uint64_t flows() const { return flows_; }
+  /// From the first packet of a flow to the last one.
+  [[nodiscard]] std::chrono::nanoseconds packet_time() const { return std::chrono::nanoseconds(last_ns_ - first_ns_); }
   /// DNS messages that were not shown: more than 16384 in a collection.
   [[nodiscard]] std::uint64_t dns_left_out() const { return dns_left_out_; }
 
@@ -62,6 +65,8 @@ class Sights final : public pipeline::FlowVisitor {
   std::uint32_t descriptions_left_ = 0;
   std::uint64_t packets_ = 0;
   std::uint64_t flows_ = 0;
+  std::int64_t first_ns_ = 0;
+  std::int64_t last_ns_ = 0;
   std::uint64_t dns_left_out_ = 0;
 };
 

@@ -9,7 +9,8 @@
 namespace sonde::exporter {
 
 /// What started as a block of lines: when, how bad, what, who, whom, the evidence, how to stop it. How it goes on and
-/// ends as a line each. Without the last line's end; what comes from the network is escaped.
+/// ends as a line each. Without the last line's end, so that a block is followed by an empty line; what comes from the
+/// network is escaped.
 [[nodiscard]] std::string security_text(const SecurityEvent& event, bool color);
 
 /// docs/json.md

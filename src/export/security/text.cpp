@@ -18,6 +18,8 @@ namespace {
 constexpr std::size_t nanosecond_digits = 9;
 constexpr std::size_t shown_digits = 3;
 constexpr std::size_t most_addresses = 5;
+// What the replay calls an interface that the file does not name.
+constexpr std::string_view unnamed = "unknown";
 
 struct Palette {
   std::array<std::string_view, 4> severity;  ///< by Severity
@@ -58,6 +60,7 @@ class Block {
     head();
     if (event_.state == SecurityState::started) details();
     answer();
+    if (event_.state == SecurityState::started) out_ += '\n';
     return std::move(out_);
   }
 
@@ -83,7 +86,7 @@ class Block {
     line("who", addresses(event_.who, event_.sources, "sources") + (event_.outbound ? ", this host" : ""));
     if (event_.owner.owner.known()) line("process", owner_text(event_.owner));
     line("whom", addresses(event_.whom, event_.targets, "targets"));
-    if (!event_.interface.empty()) line("interface", escaped(event_.interface));
+    if (!event_.interface.empty() && event_.interface != unnamed) line("interface", escaped(event_.interface));
     evidence();
     flows();
     if (!event_.evidence_file.empty()) line("packets", escaped(event_.evidence_file));

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <string>
+#include <vector>
+
+#include "environment.hpp"
+
+namespace sonde::cli {
+
+[[nodiscard]] int watch(const Environment& env, std::vector<std::string> arguments);
+
+}  // namespace sonde::cli
