@@ -128,9 +128,9 @@ Result<void> GuardLog::State::finish(GuardLogSummary& summary) {
   if (books) {
     const auto outcomes = books->logged + books->lost + books->skipped;
     summary.loss.stages = {
-        {"guard", outcomes, outcomes - books->skipped, books->skipped, 0, "not sampled"},
+        {"guard", outcomes, outcomes - books->skipped, books->skipped, 0, books->skipped == 0 ? "" : "not sampled"},
         {"ring", books->logged + books->lost, books->logged, 0, books->lost, ""},
-        {"output", read, output, read - output, 0, "other rules, -c"},
+        {"output", read, output, read - output, 0, read == output ? "" : "--rule, -c"},
     };
   }
   if (file != nullptr) {

@@ -119,6 +119,11 @@ Result<void> update_link(int link_fd, int program_fd) {
   return {};
 }
 
+Result<void> detach_link(int link_fd) {
+  if (bpf_link_detach(link_fd) != 0) return fail_errno("cannot detach a BPF link");
+  return {};
+}
+
 Result<std::uint32_t> map_entries(int map_fd) {
   bpf_map_info info{};
   std::uint32_t size = sizeof(info);

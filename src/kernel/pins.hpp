@@ -30,6 +30,9 @@ struct LinkFacts {
 /// Exchanges the program of a link; every packet meets one of the two.
 [[nodiscard]] Result<void> update_link(int link_fd, int program_fd);
 
+/// Takes the program off its interface now. Removing the last reference to a link does it too, but some time later.
+[[nodiscard]] Result<void> detach_link(int link_fd);
+
 /// Elements of a map; bytes of a ring buffer.
 [[nodiscard]] Result<std::uint32_t> map_entries(int map_fd);
 

@@ -172,7 +172,13 @@ Result<void> renew_hook(const std::string& directory, const kernel::Object& prog
 
 Result<void> release_hook(const std::string& directory, const Hook& hook) {
   const auto path = pin_path(directory, hook.ifindex, *hook.kind);
-  if (hook.kind->is_link) return kernel::remove_pin(path);
+  if (hook.kind->is_link) {
+    const auto link = kernel::open_pin(path);
+    // One whose interface is gone is detached already, which is an error to the kernel.
+    if (link && *link && !hook.gone)
+      if (auto detached = kernel::detach_link(link->get()); !detached) return detached;
+    return kernel::remove_pin(path);
+  }
   auto removed = kernel::remove_permanent_filter(hook.ifindex, direction_of(*hook.kind));
   if (removed && ::rmdir(path.c_str()) != 0 && errno != ENOENT) return fail_errno("cannot remove " + path);
   return removed;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // From attach to detach: what outlives the command, what is left, who else is there.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <thread>
 
@@ -15,11 +17,40 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-// Everything of ours that the kernel has, by bpftool: links and programs of the guard of any namespace.
-std::string kernel_objects(const NetworkNamespace& where) {
+// What tools of others see on the interface. bpftool of Debian 12 knows no tcx.
+std::string on_the_interface(const NetworkNamespace& where) {
   return where.run(
-      "bpftool net 2>/dev/null | grep -o 'guard_[a-z_]*' | sort || true; tc qdisc show | grep clsact || true; "
-      "tc filter show dev veth1 ingress; ip -d link show veth1 | grep -o 'xdp' || true");
+      "tc qdisc show dev veth1 | grep clsact || true; tc filter show dev veth1 ingress; tc filter show dev veth1 "
+      "egress;"
+      "ip -d link show veth1 | grep -o 'prog/xdp id [0-9]*' || true");
+}
+
+// The maps that are pinned, and the programs of pinned links, in words of bpftool: "map id 12", "prog id 9".
+std::vector<std::string> pinned_objects(const NetworkNamespace& where) {
+  std::vector<std::string> objects;
+  for (const auto& pin : pins_of(where)) {
+    for (const auto& [kind, id] : {std::pair{"map", "id"}, std::pair{"link", "prog_id"}}) {
+      const auto text = run(fmt::format("bpftool -j {} show pinned {} 2>/dev/null || true", kind, pin));
+      const auto object = nlohmann::json::parse(text, nullptr, false);
+      if (!object.is_object() || !object.contains(id)) continue;
+      objects.push_back(
+          fmt::format("{} id {}", kind == std::string_view("map") ? "map" : "prog", object[id].get<std::uint64_t>()));
+    }
+  }
+  return objects;
+}
+
+// The kernel frees them some time after the last reference went.
+bool all_gone(const std::vector<std::string>& objects) {
+  const auto there = [](const std::string& object) {
+    return run("bpftool " + object.substr(0, object.find(' ')) + " show " + object.substr(object.find(' ') + 1) +
+               " >/dev/null 2>&1 && echo yes || true") == "yes\n";
+  };
+  for (int i = 0; i < 100; ++i) {
+    if (std::ranges::none_of(objects, there)) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds{50});
+  }
+  return false;
 }
 
 class guard_rungs : public testing::TestWithParam<const char*> {};
@@ -29,13 +60,15 @@ INSTANTIATE_TEST_SUITE_P(rungs, guard_rungs, testing::Values("native", "generic"
 TEST_P(guard_rungs, detach_leaves_nothing) {
   const GuardedPair guarded("");
   const auto& right = guarded.pair.right;
-  const auto before = kernel_objects(right);
+  const auto before = on_the_interface(right);
   guarded.run(std::string("attach -i veth1 --mode ") + GetParam());
   guarded.run("block 192.0.2.1");
-  EXPECT_NE(kernel_objects(right), before);
+  const auto objects = pinned_objects(right);
+  EXPECT_GE(objects.size(), 5U);
   EXPECT_THAT(pins_of(right), Not(IsEmpty()));
   guarded.run("detach");
-  EXPECT_EQ(kernel_objects(right), before);
+  EXPECT_EQ(on_the_interface(right), before);
+  EXPECT_TRUE(all_gone(objects));
   EXPECT_THAT(pins_of(right), IsEmpty());
   EXPECT_TRUE(guarded.pings());
 }
@@ -44,14 +77,12 @@ TEST_P(guard_rungs, attach_again_exchanges_the_programs_and_keeps_rules_and_coun
   const GuardedPair guarded(GetParam());
   guarded.run("block 10.9.0.1 --protocol udp");
   EXPECT_FALSE(guarded.arrives(1000));
-  const auto program = [&] {
-    return guarded.pair.right.run(
-        "bpftool -j net | sed 's/\"devname\"/\\n&/g' | grep guard || true; ip -d link show veth1 | "
-        "grep -o 'prog/xdp id [0-9]*' || true");
+  const auto objects = [&] {
+    return std::pair{pinned_objects(guarded.pair.right), on_the_interface(guarded.pair.right)};
   };
-  const auto old = program();
+  const auto old = objects();
   guarded.run("attach -i veth1");
-  EXPECT_NE(program(), old);
+  EXPECT_NE(objects(), old);
   EXPECT_EQ(guarded.hits(1), 1U);
   EXPECT_FALSE(guarded.arrives(1000));
   EXPECT_EQ(guarded.hits(1), 2U);

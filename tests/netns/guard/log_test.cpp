@@ -105,7 +105,7 @@ TEST(guard_log, samples_and_losses_are_in_the_books) {
   EXPECT_GT(shown, 100U);
   EXPECT_LT(shown, 320U);
   // guard: taken, given, filtered, lost
-  const auto line = run("printf '%s' '" + log.errors() + "' | grep '^guard' | tr -s ' '");
+  const auto line = run("printf '%s' '" + log.errors() + "' | grep ' guard ' | tr -s ' '");
   EXPECT_THAT(line, HasSubstr("guard 2000 " + std::to_string(shown) + " " + std::to_string(2000 - shown) + " 0"));
 }
 
