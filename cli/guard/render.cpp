@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guard/render.hpp"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -75,6 +76,13 @@ std::string json_rule(const GuardEntry& entry, std::int64_t now) {
   if (rule.expires_wall_ns != 0)
     text += fmt::format(R"(,"expires_in":{:.3f})", static_cast<double>(rule.expires_wall_ns - now) / 1e9);
   return text + fmt::format(R"(,"comment":{},"words":{})", json_text(rule.comment), json_text(rule.text(now)));
+}
+
+// RFC 3339, UTC, nanoseconds.
+std::string time_text(std::int64_t wall_ns) {
+  constexpr std::int64_t second = 1'000'000'000;
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:09}Z", fmt::gmtime(static_cast<std::time_t>(wall_ns / second)),
+                     wall_ns % second);
 }
 
 double seconds_between(const GuardStats& stats, const GuardStats& before) {
@@ -180,8 +188,8 @@ void render_stats(std::ostream& out, const GuardStats& stats, const GuardStats* 
 }
 
 void render_stats_json(std::ostream& out, const GuardStats& stats, const GuardStats* before) {
-  out << fmt::format(R"({{"type":"guard_stats","time":{:.6f},"packets":{},"bytes":{},"interfaces":[)",
-                     static_cast<double>(stats.wall_ns) / 1e9, stats.packets.packets, stats.packets.bytes);
+  out << fmt::format(R"({{"type":"guard_stats","time":"{}","packets":{},"bytes":{},"interfaces":[)",
+                     time_text(stats.wall_ns), stats.packets.packets, stats.packets.bytes);
   const char* comma = "";
   for (const auto& interface : stats.interfaces) {
     out << comma
