@@ -32,6 +32,7 @@ struct Options {
   std::string destination;
   std::uint32_t size = 64;
   std::uint32_t flows = 1;
+  std::uint32_t addresses = 0;
   double seconds = 1;
   double rate = 0;  // frames a second; 0: as fast as it goes
 };
@@ -56,7 +57,8 @@ Result<kernel::Object> load(const Options& options) {
   const std::uint32_t ifindex = ::if_nametoindex(options.interface.c_str());
   if (ifindex == 0) return fail_errno("--interface '" + options.interface + "'");
   for (const auto& done :
-       {object->set_constant("ifindex", ifindex), object->set_constant("flows", options.flows), object->load()})
+       {object->set_constant("ifindex", ifindex), object->set_constant("flows", options.flows),
+        object->set_constant("addresses", options.addresses), object->load()})
     if (!done) return std::unexpected(done.error());
   return object;
 }
@@ -152,6 +154,8 @@ int main(int argc, char** argv) try {
   app.add_option("--destination", options.destination, "MAC address")->required();
   app.add_option("--size", options.size, "Bytes a frame")->check(CLI::Range(42, 1500));
   app.add_option("--flows", options.flows, "Source ports")->check(CLI::Range(1, 32768));
+  app.add_option("--addresses", options.addresses, "Source addresses, at random; 0: the same always")
+      ->check(CLI::Range(0, 1 << 24));
   app.add_option("--seconds", options.seconds)->check(CLI::PositiveNumber);
   app.add_option("--rate", options.rate, "Frames a second; 0: as fast as it goes")->check(CLI::NonNegativeNumber);
   CLI11_PARSE(app, argc, argv);

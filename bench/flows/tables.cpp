@@ -90,6 +90,13 @@ Result<int> Table::changing_source() const {
   return tables_->program_fd("change_source");
 }
 
+Result<sonde_flows_counters> Table::counters() const {
+  const std::uint32_t element = 0;
+  const auto map = object_->map_fd("sonde_flow_counts");
+  if (!map) return std::unexpected(map.error());
+  return kernel::sum_per_cpu<sonde_flows_counters>(*map, &element);
+}
+
 Result<std::uint64_t> Table::taken() const {
   struct Count {
     std::uint64_t packets;

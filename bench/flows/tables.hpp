@@ -6,6 +6,7 @@
 #include <string>
 
 #include "kernel/object.hpp"
+#include "sensors/packets/flows.abi.h"
 #include "sensors/packets/readers.hpp"
 #include "sonde/result.hpp"
 
@@ -22,7 +23,9 @@ class Table {
   [[nodiscard]] Result<int> changing_source() const;
   /// Of sonde's table.
   [[nodiscard]] const kernel::Object& object() const { return *object_; }
-  /// Packets that program() has taken.
+  /// Of sonde's table.
+  [[nodiscard]] Result<sonde_flows_counters> counters() const;
+  /// Packets that program() of another table has taken.
   [[nodiscard]] Result<std::uint64_t> taken() const;
 
  private:

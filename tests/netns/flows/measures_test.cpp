@@ -31,7 +31,7 @@ TEST(Retransmissions, AreThoseOfTheKernel) {
   pair.left.run("ethtool -K veth0 tso off gso off");  // the rule drops segments, not 64 KiB of them at a time
   const auto before = retransmitted(pair.left);
   FlowWatch watch(pair.left, on("veth0", packets::OwnersChoice::off));
-  Process server(pair.right, {"sh", "-c", "nc -l -p 9001 -q 1 > /dev/null"});
+  Process server(pair.right, {"sh", "-c", "nc -d -l -p 9001 > /dev/null"});
   std::this_thread::sleep_for(std::chrono::milliseconds(300));
   pair.left.run("head -c 3000000 /dev/zero | nc -q 1 10.9.0.2 9001");
   server.wait();
@@ -39,7 +39,7 @@ TEST(Retransmissions, AreThoseOfTheKernel) {
   const auto flows = seen.to_port(9001);
   ASSERT_EQ(flows.size(), 1U) << seen.text();
   const auto count = retransmitted(pair.left) - before;
-  EXPECT_GT(count, 20U) << "the rule drops nothing";
+  EXPECT_GT(count, 20U) << "the rule drops nothing" << seen.text();
   EXPECT_EQ(flows[0].flow.sides[0].retransmissions, count);
   expect_balanced(seen);
 }
