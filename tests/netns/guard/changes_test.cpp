@@ -3,6 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
+#include <filesystem>
+#include <optional>
+
 #include "guarded.hpp"
 
 namespace sonde::test {
@@ -166,6 +171,48 @@ TEST(guard_cut_off, sudo_hides_the_variable_and_the_process_above_has_it) {
       {"env", by_ssh, "sh", "-c", std::string("env -u SSH_CONNECTION ") + SONDE_PROGRAM + " guard block any; exit $?"});
   EXPECT_EQ(shell.wait(), 1);
   EXPECT_THAT(shell.errors(), HasSubstr("your own connection"));
+}
+
+// An SSH server as /proc shows it: its name, an established connection, and something else that it has started.
+class FakeServer {
+ public:
+  FakeServer(const GuardedPair& guarded, bool logged_in)
+      : directory_(testing::TempDir() + "sonde-server-" + std::to_string(::getpid())) {
+    std::filesystem::create_directories(directory_);
+    std::filesystem::create_symlink("/usr/bin/python3", directory_ + "/sshd");
+    const std::string script =
+        "import socket, subprocess, time\ns = socket.socket()\ns.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, "
+        "1)\n"
+        "s.bind(('10.9.0.2', 22))\ns.listen()\nprint('listens', flush=True)\nc, _ = s.accept()\n" +
+        std::string(logged_in ? "p = subprocess.Popen(['cat'], stdin=subprocess.PIPE)\n" : "") +
+        "print('ready', flush=True)\ntime.sleep(60)\n";
+    server_.emplace(guarded.pair.right, std::vector<std::string>{directory_ + "/sshd", "-c", script});
+    EXPECT_TRUE(server_->wait_for_output_text("listens")) << server_->errors();
+    client_.emplace(guarded.pair.left, std::vector<std::string>{"nc", "-d", "-p", "50222", "10.9.0.2", "22"});
+    EXPECT_TRUE(server_->wait_for_output_text("ready")) << server_->errors();
+  }
+  FakeServer(const FakeServer&) = delete;
+  FakeServer& operator=(const FakeServer&) = delete;
+  ~FakeServer() { std::filesystem::remove_all(directory_); }
+
+ private:
+  std::string directory_;
+  std::optional<Process> server_;
+  std::optional<Process> client_;
+};
+
+TEST(guard_cut_off, others_who_are_logged_in_are_not_cut_off) {
+  const GuardedPair guarded;
+  const FakeServer server(guarded, true);
+  const auto refused = guarded.run("block 10.9.0.1", 1);
+  EXPECT_THAT(refused.errors, HasSubstr("somebody who is logged in, 10.9.0.1:50222 to 10.9.0.2:22"));
+  EXPECT_THAT(guarded.rules(), IsEmpty());
+}
+
+TEST(guard_cut_off, who_has_only_connected_to_the_server_may_be_blocked) {
+  const GuardedPair guarded;
+  const FakeServer server(guarded, false);
+  guarded.run("block 10.9.0.1");
 }
 
 TEST(guard_cut_off, a_connection_to_another_host_is_no_concern) {
