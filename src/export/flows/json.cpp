@@ -49,8 +49,15 @@ std::string_view protocol_word(std::uint8_t protocol) {
 }
 
 // An end that is not this host has no owner, and says nothing about one.
+bool tells_owner(const FlowRecord& record, std::size_t end) {
+  const auto& owner = record.flow.sides[end].owner.owner;
+  if (owner.known()) return true;
+  const bool other_is_here = record.flow.sides[1 - end].owner.owner.known();
+  const bool only_received = record.received[end] && !record.sent[end];
+  return owner.reason != SONDE_REASON_NOT_TRACKED && !other_is_here && !only_received;
+}
+
 void append_owner(std::string& out, const SocketOwner& owner) {
-  if (!owner.owner.known() && owner.owner.reason == SONDE_REASON_NOT_TRACKED) return;
   nlohmann::ordered_json object;
   add_owner(object, owner);
   const auto text = object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
@@ -76,7 +83,7 @@ void append_end(std::string& out, const char* name, const FlowRecord& record, st
     append(out, ",\"retransmissions\":{},\"flags\":\"{}\"", side.retransmissions, letters);
   }
   if (side.packets > 0) append(out, ",\"ttl\":{}", side.hop_limit);
-  append_owner(out, side.owner);
+  if (tells_owner(record, end)) append_owner(out, side.owner);
   out += '}';
 }
 

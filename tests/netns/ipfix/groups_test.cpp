@@ -81,7 +81,7 @@ TEST(Flows, AProcessFilterLeavesOutWhatOthersDoAndSaysHowMuch) {
   const Pair pair;
   const auto run = run_flows(pair.left, {"-i", "veth0", "-o", "json", "--process", "ping"}, [&] {
     pair.left.run("ping -c 4 -i 0.05 10.9.0.2");
-    send_udp(pair.left, "10.9.0.2", 40'000, 9, "hello");
+    exchange_tcp(pair.left, pair.right, "10.9.0.2", 0, 8080, "question", "answer");
   });
   ASSERT_EQ(run.objects.size(), 1U) << run.output;
   EXPECT_EQ(run.objects[0]["protocol"], "icmp");

@@ -144,7 +144,7 @@ TEST(Stats, OnceIsOneIntervalAndAnInterfaceThatComesLaterIsSeenByAny) {
   EXPECT_EQ(lines_of(once.output()).size(), 2U) << "lo and veth0: " << once.output();
   Process any(pair.left, {SONDE_PROGRAM, "stats", "--interval", "200ms", "-o", "json"});
   ASSERT_TRUE(any.wait_for_output_text("veth0"));
-  pair.left.run("ip link add later0 type dummy && ip link set later0 up");
+  pair.left.run("ip link add later0 type veth peer name later1 && ip link set later0 up");
   EXPECT_TRUE(any.wait_for_output_text("later0"));
   pair.left.run("ip link del later0");
   EXPECT_TRUE(any.wait_for_output_text("\"gone\":true"));

@@ -58,12 +58,21 @@ Result<Collector> Collector::open(const std::string& word) {
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> guard(found, ::freeaddrinfo);
   Collector collector;
   collector.name_ = word;
-  collector.socket_.reset(::socket(found->ai_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!collector.socket_) return fail_errno("--export " + word + ": socket");
-  std::memcpy(&collector.address_, found->ai_addr, found->ai_addrlen);
-  collector.address_size_ = found->ai_addrlen;
-  (void)collector.connect();
+  // The first address that there is a route to: a name often has one of each family.
+  Result<void> opened;
+  for (const auto* one = found; one != nullptr && !collector.connected_; one = one->ai_next)
+    opened = collector.use(*one);
+  if (!opened) return std::unexpected(opened.error());
   return collector;
+}
+
+Result<void> Collector::use(const addrinfo& address) {
+  socket_.reset(::socket(address.ai_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket_) return fail_errno("--export " + name_ + ": socket");
+  std::memcpy(&address_, address.ai_addr, address.ai_addrlen);
+  address_size_ = address.ai_addrlen;
+  (void)connect();
+  return {};
 }
 
 bool Collector::connect() {

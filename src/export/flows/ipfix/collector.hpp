@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <netdb.h>
 #include <netinet/in.h>
 
 #include <cstddef>
@@ -39,6 +40,7 @@ class Collector {
   [[nodiscard]] const std::string& name() const { return name_; }
 
  private:
+  Result<void> use(const addrinfo& address);
   [[nodiscard]] bool connect();
 
   std::string name_;
