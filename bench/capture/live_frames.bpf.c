@@ -14,7 +14,7 @@
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 const volatile __u32 ifindex = 0;
-const volatile __u32 flows = 1; /* at most 32,768 */
+const volatile __u32 flows = 1;     /* at most 32,768 */
 const volatile __u32 addresses = 0; /* 0: the frame's own */
 
 enum { FIRST_PORT = 1024, FIRST_ADDRESS = 0x0a000000 };

@@ -56,9 +56,8 @@ Result<kernel::Object> load(const Options& options) {
   if (!object) return object;
   const std::uint32_t ifindex = ::if_nametoindex(options.interface.c_str());
   if (ifindex == 0) return fail_errno("--interface '" + options.interface + "'");
-  for (const auto& done :
-       {object->set_constant("ifindex", ifindex), object->set_constant("flows", options.flows),
-        object->set_constant("addresses", options.addresses), object->load()})
+  for (const auto& done : {object->set_constant("ifindex", ifindex), object->set_constant("flows", options.flows),
+                           object->set_constant("addresses", options.addresses), object->load()})
     if (!done) return std::unexpected(done.error());
   return object;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // flow_cost: nanoseconds a packet of a table of flows, by BPF_PROG_TEST_RUN over packets of many flows. Prints
-// {"table", "flows", "ns", "without_ns"}: medians; without: the packets made and passed on to a program that drops them.
+// {"table", "flows", "ns", "without_ns"}: medians; without: the packets made and passed on to a program that drops
+// them.
 #include <bpf/bpf.h>
 #include <fmt/format.h>
 

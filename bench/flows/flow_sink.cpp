@@ -55,7 +55,9 @@ class Collector {
     shown_ = 0;
     const double start = thread_cpu();
     auto done = table_.collect(
-        {.now_ns = static_cast<std::uint64_t>(monotonic_ns()), .idle_timeout = std::chrono::seconds(3600), .last = last},
+        {.now_ns = static_cast<std::uint64_t>(monotonic_ns()),
+         .idle_timeout = std::chrono::seconds(3600),
+         .last = last},
         next_id_,
         [&](std::uint32_t, const pipeline::FlowSample& sample) {
           ++shown_;

@@ -23,8 +23,8 @@ Result<std::unique_ptr<kernel::Object>> load_tables(const std::string& name, std
   if (!object) return std::unexpected(object.error());
   for (const std::string table : {"lru", "hash", "per_cpu"}) {
     for (const auto& done :
-         {object->set_autoload("table_" + table, table == name), object->set_autocreate("flows_" + table, table == name),
-          object->set_max_entries("flows_" + table, flows)})
+         {object->set_autoload("table_" + table, table == name),
+          object->set_autocreate("flows_" + table, table == name), object->set_max_entries("flows_" + table, flows)})
       if (!done) return std::unexpected(done.error());
   }
   // Tail calls are between programs of the same kind, and sonde's takes packets in several buffers.

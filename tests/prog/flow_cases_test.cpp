@@ -118,9 +118,10 @@ TEST(Full, EveryPacketIsInTheTableOrSpilled) {
   constexpr std::uint32_t packets = 5000;
   FlowPrograms programs({.max_flows = 64});
   for (std::uint32_t i = 0; i < packets; ++i)
-    programs.run("sonde_xdp", ethernet({}, ipv4({.protocol = 17, .source = {10, 1, static_cast<std::uint8_t>(i >> 8),
-                                                                           static_cast<std::uint8_t>(i)}},
-                                                udp({.destination_port = 9}))));
+    programs.run("sonde_xdp",
+                 ethernet({}, ipv4({.protocol = 17,
+                                    .source = {10, 1, static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i)}},
+                                   udp({.destination_port = 9}))));
   const auto counters = programs.counters();
   EXPECT_EQ(counters.taken, packets);
   EXPECT_EQ(counters.counted + counters.spilled, packets);
@@ -136,9 +137,10 @@ TEST(Full, ThereIsRoomForWhatWasAskedFor) {
   constexpr std::uint32_t flows = 20'000;
   FlowPrograms programs({.max_flows = flows});
   for (std::uint32_t i = 0; i < flows; ++i)
-    programs.run("sonde_xdp", ethernet({}, ipv4({.protocol = 17, .source = {10, 1, static_cast<std::uint8_t>(i >> 8),
-                                                                           static_cast<std::uint8_t>(i)}},
-                                                udp({.destination_port = 9}))));
+    programs.run("sonde_xdp",
+                 ethernet({}, ipv4({.protocol = 17,
+                                    .source = {10, 1, static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i)}},
+                                   udp({.destination_port = 9}))));
   EXPECT_LT(programs.counters().spilled, flows / 500);
 }
 

@@ -111,10 +111,14 @@ ModelFlow as_model(const sonde_flow& flow) {
   if (has(SONDE_FLOW_VLAN)) model.vlan = flow.vlan;
   for (std::size_t i = 0; i < 2; ++i) {
     auto& side = model.sides[i];
-    side = {flow.packets[i],     flow.bytes[i],
-            flow.retransmissions[i], flow.tcp_flags[i],
-            flow.hop_limit[i],   has(SONDE_FLOW_RECEIVED_0 << i),
-            has(SONDE_FLOW_SENT_0 << i), {}};
+    side = {flow.packets[i],
+            flow.bytes[i],
+            flow.retransmissions[i],
+            flow.tcp_flags[i],
+            flow.hop_limit[i],
+            has(SONDE_FLOW_RECEIVED_0 << i),
+            has(SONDE_FLOW_SENT_0 << i),
+            {}};
     if (has(SONDE_FLOW_SEQUENCE_0 << i)) side.end = flow.sequence_end[i];
   }
   return model;

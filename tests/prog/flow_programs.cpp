@@ -62,8 +62,7 @@ std::vector<FlowPrograms::Record> FlowPrograms::records() {
   while (reader_->read(batch, std::chrono::milliseconds{0}) && batch.size > 0) {
     for (const auto& packet : batch.view()) {
       const auto bytes = packet.bytes();
-      records.push_back(
-          {*reinterpret_cast<const sonde_flow_record*>(packet.event + 1), {bytes.begin(), bytes.end()}});
+      records.push_back({*reinterpret_cast<const sonde_flow_record*>(packet.event + 1), {bytes.begin(), bytes.end()}});
     }
   }
   return records;

@@ -15,6 +15,7 @@
 #include "kernel/network_namespaces.hpp"
 #include "sensors/flows/flow_owners.hpp"
 #include "sensors/flows/kernel_table.hpp"
+#include "sensors/flows/load.hpp"
 #include "sensors/flows/program.hpp"
 #include "sensors/flows/spilled_flows.hpp"
 #include "sensors/flows/watched_interfaces.hpp"
@@ -29,12 +30,6 @@ using pipeline::FlowVisitor;
 // What one collection takes out of the ring at most, so that a flood cannot hold it up.
 constexpr std::size_t most_batches = 4096;
 constexpr std::uint32_t fewest_spilled = 65536;
-
-struct Loaded {
-  kernel::Object object;
-  std::unique_ptr<owners::OwnerTracking> tracking;  ///< null: no owners
-  std::string notice;                               ///< why; may be empty
-};
 
 class FlowsSource final : public KernelFlowSource {
  public:
@@ -303,49 +298,12 @@ Result<void> FlowsSource::start() {
   return interfaces_.start();
 }
 
-Result<kernel::Object> load_object(const KernelFlowOptions& options, FlowProgramOptions program) {
-  auto object = load_flow_program(program);
-  if (object || options.attach.xdp != packets::XdpChoice::automatic) return object;
-  program.packets.xdp = false;  // a kernel before 5.18 has no bpf_xdp_load_bytes: tc ingress then
-  return load_flow_program(program);
-}
-
-Result<Loaded> load_with_owners(const KernelFlowOptions& options, FlowProgramOptions program) {
-  auto tracking = owners::OwnerTracking::start(options.owner);
-  if (!tracking) return std::unexpected(tracking.error());
-  program.packets.owners = tracking->get();
-  auto object = load_object(options, program);
-  if (!object) return std::unexpected(object.error());
-  return Loaded{std::move(*object), std::move(*tracking), ""};
-}
-
-Result<Loaded> load(const KernelFlowOptions& options, const FlowProgramOptions& program) {
-  std::string notice;
-  if (options.owners != packets::OwnersChoice::off) {
-    auto loaded = load_with_owners(options, program);
-    if (loaded || options.owners == packets::OwnersChoice::required) return loaded;
-    notice = "flows are shown without owners: " + loaded.error().text();
-  }
-  auto object = load_object(options, program);
-  if (!object) return std::unexpected(object.error());
-  return Loaded{std::move(*object), nullptr, std::move(notice)};
-}
-
 }  // namespace
 
 Result<std::unique_ptr<KernelFlowSource>> open(KernelFlowOptions options) {
   auto selected = packets::select_interfaces(options.interfaces);  // a wrong name is told before anything is loaded
   if (!selected) return std::unexpected(selected.error());
-  FlowProgramOptions program;
-  program.packets.filter = options.filter;
-  program.packets.count_totals = options.totals;
-  program.packets.wakeup_bytes = static_cast<std::uint32_t>(packets::ring_bytes(1, options.buffer_bytes) / 8);
-  program.max_flows = options.max_flows;
-  program.groups = !options.groups.empty();
-  program.arp = options.arp;
-  program.dns = options.dns;
-  packets::choose_programs(*selected, options.interfaces, options.attach, program.packets);
-  auto loaded = load(options, program);
+  auto loaded = load(options, *selected);
   if (!loaded) return std::unexpected(loaded.error());
   auto source = std::make_unique<FlowsSource>(std::move(options), std::move(*loaded));
   auto started = source->start();

@@ -34,9 +34,9 @@ struct KernelFlowOptions {
   bool totals = false;                         ///< keep KernelFlowSource::totals()
 };
 
-/// Counts are exact: each wire packet that a hook takes is filtered, no packet of a flow (no IP), in exactly one sample's
-/// delta, or counted as lost. A flow that finds no room in the kernel's table is put together here from its packets; it
-/// may then have a second entry with the same key in the table.
+/// Counts are exact: each wire packet that a hook takes is filtered, no packet of a flow (no IP), in exactly one
+/// sample's delta, or counted as lost. A flow that finds no room in the kernel's table is put together here from its
+/// packets; it may then have a second entry with the same key in the table.
 ///
 /// A TCP flow that was closed or reset ends two seconds after its last packet, any flow after the idle timeout.
 class KernelFlowSource : public pipeline::FlowSource {

@@ -81,9 +81,8 @@ Result<void> KernelTable::remove_ended(std::uint64_t& next_id, const Show& show)
 
 Result<void> KernelTable::collect(const Round& round, std::uint64_t& next_id, const Show& show,
                                   const std::function<void()>& before_end) {
-  auto done = slots_->for_each_taken([&](std::uint32_t slot, sonde_flow& flow) {
-    look(round, slot, flow, next_id, show);
-  });
+  auto done =
+      slots_->for_each_taken([&](std::uint32_t slot, sonde_flow& flow) { look(round, slot, flow, next_id, show); });
   if (!done) return done;
   if (ending_.empty()) return {};
   packets::wait_for_running_programs();

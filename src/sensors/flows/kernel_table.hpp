@@ -31,8 +31,8 @@ class KernelTable {
   };
   using Show = std::function<void(std::uint32_t slot, const pipeline::FlowSample& sample)>;
 
-  /// Shows flows that changed, and those that end; `before_end` is called when their last packets have been counted, and
-  /// before any of them is shown. Flows that are new get ids from `next_id` on.
+  /// Shows flows that changed, and those that end; `before_end` is called when their last packets have been counted,
+  /// and before any of them is shown. Flows that are new get ids from `next_id` on.
   Result<void> collect(const Round& round, std::uint64_t& next_id, const Show& show,
                        const std::function<void()>& before_end);
 

@@ -23,8 +23,8 @@ struct FlowProgramOptions {
 /// The ELF bytes that the library carries.
 [[nodiscard]] std::span<const std::uint8_t> flow_object_bytes(bool with_owners = false);
 
-/// Buckets of a table with room for so many flows: half as many slots more, so that of as many flows one in some thousand
-/// finds its two buckets full.
+/// Buckets of a table with room for so many flows: half as many slots more, so that of as many flows one in some
+/// thousand finds its two buckets full.
 [[nodiscard]] std::uint32_t bucket_count(std::uint32_t max_flows);
 
 [[nodiscard]] Result<kernel::Object> load_flow_program(FlowProgramOptions options);

@@ -35,14 +35,14 @@ struct sonde_flows_config {
 struct sonde_flows_counters {
 	__u64 taken;
 	__u64 filtered;
-	__u64 no_key;       // without an IP header that could be read: of no flow
-	__u64 counted;      // in the table
-	__u64 spilled;      // by a record
-	__u64 lost;         // no room in the table, nor in the ring
-	__u64 reported;     // records beside: names, ARP, DNS
-	__u64 unreported;   // of these, those that found no room in the ring
-	__u64 tick;         // of no interest: the programs' clock, see coarse_time()
-	__u64 tick_ns;      // likewise
+	__u64 no_key;     // without an IP header that could be read: of no flow
+	__u64 counted;    // in the table
+	__u64 spilled;    // by a record
+	__u64 lost;       // no room in the table, nor in the ring
+	__u64 reported;   // records beside: names, ARP, DNS
+	__u64 unreported; // of these, those that found no room in the ring
+	__u64 tick;       // of no interest: the programs' clock, see coarse_time()
+	__u64 tick_ns;    // likewise
 };
 
 // Why a record was made: bits.

@@ -77,9 +77,9 @@ struct sonde_size_key {
 enum { SONDE_SIZE_CLASSES = 7 }; // up to 64, 127, 255, 511, 1023, 1518 bytes with the frame check sequence, more
 
 struct sonde_sizes {
-	__u64 frames;       // as the kernel handles them: one that offload merged is one
-	__u64 wire_packets; // its segments
-	__u64 wire_bytes;   // as packet_size, the headers once for each segment
+	__u64 frames;                      // as the kernel handles them: one that offload merged is one
+	__u64 wire_packets;                // its segments
+	__u64 wire_bytes;                  // as packet_size, the headers once for each segment
 	__u64 classes[SONDE_SIZE_CLASSES]; // wire packets
 };
 

@@ -85,7 +85,8 @@ TEST(Vlan, IsTold) {
   const Pair pair;
   FlowWatch watch(pair.left, without_owners());
   const auto frame = [](std::uint16_t port) {
-    return ethernet({.tags = {{0x8100, 0x6007}}}, ipv4({.protocol = 17}, udp({.destination_port = port}, counting(50))));
+    return ethernet({.tags = {{0x8100, 0x6007}}},
+                    ipv4({.protocol = 17}, udp({.destination_port = port}, counting(50))));
   };
   send_frame(pair.left, "veth0", frame(1000), 3);
   send_frame(pair.right, "veth1", frame(2000), 4);

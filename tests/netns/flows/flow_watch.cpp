@@ -63,7 +63,8 @@ void FlowWatch::run() {
     while (!stop_ && (hold_ || std::chrono::steady_clock::now() < next))
       if (hold_)
         std::this_thread::sleep_for(std::chrono::milliseconds{1});
-      else if (!source_->poll(std::chrono::milliseconds{10})) return;
+      else if (!source_->poll(std::chrono::milliseconds{10}))
+        return;
     if (stop_ && !source_->stop()) return;
     if (!source_->collect(visitor)) return;
   }

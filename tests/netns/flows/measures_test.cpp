@@ -26,8 +26,9 @@ std::uint64_t retransmitted(const NetworkNamespace& where) {
 
 TEST(Retransmissions, AreThoseOfTheKernel) {
   const Pair pair;
-  pair.right.run("nft add table ip t && nft add chain ip t i '{ type filter hook input priority 0; }' && "
-                 "nft add rule ip t i tcp dport 9001 numgen random mod 25 == 0 drop");
+  pair.right.run(
+      "nft add table ip t && nft add chain ip t i '{ type filter hook input priority 0; }' && "
+      "nft add rule ip t i tcp dport 9001 numgen random mod 25 == 0 drop");
   pair.left.run("ethtool -K veth0 tso off gso off");  // the rule drops segments, not 64 KiB of them at a time
   const auto before = retransmitted(pair.left);
   FlowWatch watch(pair.left, on("veth0", packets::OwnersChoice::off));
@@ -69,7 +70,8 @@ while True:
 TEST(HandshakeTime, IsTheRoundTripTimeOfTheSocket) {
   const NetworkNamespace left;
   const NetworkNamespace right;
-  Process delay(left, {"python3", "-c", relay, "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(right.fd())});
+  Process delay(left,
+                {"python3", "-c", relay, "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(right.fd())});
   ASSERT_TRUE(delay.wait_for_output_text("ready")) << delay.errors();
   left.run("ip address add 10.8.0.1 peer 10.8.0.2 dev tun0 && ip link set tun0 up");
   right.run("ip address add 10.8.0.2 peer 10.8.0.1 dev tun1 && ip link set tun1 up");
@@ -142,9 +144,14 @@ TEST_P(Names, OfTlsAndDns) {
   const Process server(pair.right, {"openssl", "s_server", "-accept", "9006", "-key", key.path(), "-cert",
                                     key.path() + ".crt", "-alpn", "h2", "-quiet"});
   std::this_thread::sleep_for(std::chrono::milliseconds(500));
-  pair.left.run("echo | openssl s_client -connect 10.9.0.2:9006 -servername name.example -alpn h2,http/1.1 > /dev/null 2>&1; "
-                "true");
-  const std::string query("\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x07" "example\x03" "org\x00\x00\x01\x00\x01", 29);
+  pair.left.run(
+      "echo | openssl s_client -connect 10.9.0.2:9006 -servername name.example -alpn h2,http/1.1 > /dev/null 2>&1; "
+      "true");
+  const std::string query(
+      "\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x07"
+      "example\x03"
+      "org\x00\x00\x01\x00\x01",
+      29);
   const auto question = ethernet({}, ipv4({.protocol = 17, .source = {10, 9, 0, 1}, .destination = {10, 9, 0, 2}},
                                           udp({.source_port = 5353}, Bytes(query.begin(), query.end()))));
   send_frame(pair.left, "veth0", question, 2);

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "flow_watch.hpp"
+#include "harness/process.hpp"
 #include "harness/traffic.hpp"
 
 namespace sonde::test {
@@ -16,10 +17,10 @@ std::uint64_t packets(const NetworkNamespace& where) {
 }
 
 Bytes frame_of(std::uint32_t flow) {
-  return ethernet({.broadcast = true},
-                  ipv4({.protocol = 17,
-                        .source = {10, 1, static_cast<std::uint8_t>(flow >> 8), static_cast<std::uint8_t>(flow)}},
-                       udp({.destination_port = 9}, counting(flow % 100))));
+  return ethernet(
+      {.broadcast = true},
+      ipv4({.protocol = 17, .source = {10, 1, static_cast<std::uint8_t>(flow >> 8), static_cast<std::uint8_t>(flow)}},
+           udp({.destination_port = 9}, counting(flow % 100))));
 }
 
 class Hooks : public testing::TestWithParam<packets::XdpChoice> {};
@@ -42,8 +43,7 @@ TEST_P(Hooks, ATableThatOverflowsLosesNothing) {
   EXPECT_EQ(seen.sum().packets, frames.size());
   EXPECT_EQ(seen.stage("hook").taken, packets(pair.left) - before);
   EXPECT_EQ(seen.by_id.size(), 5000U) << "no flow has found room after its first packet had not";
-  for (const auto& [id, flow] : seen.by_id)
-    ASSERT_EQ(flow.flow.packets(), 3U) << flow.flow.sides[0].endpoint.text();
+  for (const auto& [id, flow] : seen.by_id) ASSERT_EQ(flow.flow.packets(), 3U) << flow.flow.sides[0].endpoint.text();
 }
 
 // Table and ring both too small: the rest is counted as lost.
@@ -96,6 +96,37 @@ TEST_P(Hooks, RemovalUnderTrafficIsExact) {
   EXPECT_EQ(seen.sum().packets, sent);
   EXPECT_EQ(seen.stage("hook").taken, packets(pair.left) - before);
   EXPECT_GT(seen.by_id.size(), 200U) << "flows were removed and began again";
+}
+
+// Two bulk connections and a stream of small packets, both ways, on both CPUs.
+TEST_P(Hooks, TotalsUnderLoadAreTheInterfaces) {
+  const Pair pair;
+  for (const auto* where : {&pair.left, &pair.right}) {
+    const std::string device = where == &pair.left ? "veth0" : "veth1";
+    where->run("ethtool -K " + device + " tso off gso off gro off");  // the interface counts what is on its wire
+  }
+  FlowWatchOptions options;
+  options.flows.attach.xdp = GetParam();
+  options.flows.totals = true;
+  options.interval = std::chrono::milliseconds(20);
+  FlowWatch watch(pair.left, options);
+  const auto before = packets(pair.left);
+  Process there(pair.right, {"sh", "-c", "nc -d -l -p 9100 > /dev/null & nc -d -l -p 9101 > /dev/null & wait"});
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  Process first(pair.left, {"sh", "-c", "head -c 60000000 /dev/zero | nc -q 1 10.9.0.2 9100"});
+  Process second(pair.left, {"sh", "-c", "head -c 60000000 /dev/zero | nc -q 1 10.9.0.2 9101"});
+  std::vector<Bytes> frames;
+  for (std::uint32_t flow = 0; flow < 3000; ++flow) frames.push_back(frame_of(flow));
+  for (int i = 0; i < 20; ++i) send_frames(pair.right, "veth1", frames);
+  EXPECT_EQ(first.wait(), 0) << first.errors();
+  EXPECT_EQ(second.wait(), 0) << second.errors();
+  EXPECT_EQ(there.wait(), 0) << there.errors();
+  const auto seen = watch.stop();
+  expect_balanced(seen);
+  const auto counted = packets(pair.left) - before;
+  EXPECT_GT(counted, 140'000U);
+  EXPECT_EQ(seen.stage("hook").taken, counted);
+  EXPECT_EQ(seen.sum().packets, counted);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Hooks, testing::Values(packets::XdpChoice::off, packets::XdpChoice::native));
