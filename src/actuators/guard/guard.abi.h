@@ -9,12 +9,13 @@
  * Programs: guard_xdp, guard_ingress, guard_egress; for interfaces without a link header (ARPHRD_NONE: tun, wireguard)
  * guard_raw_ingress, guard_raw_egress. Maps: guard_rules, guard_totals, guard_buckets, guard_control, guard_log.
  *
- * A compiled rule set is one inner array map of 128-byte elements in the one slot of guard_rules: replacing the slot
- * replaces tables, rules, counters and source text at once, and a packet is decided by one rule set from end to end.
+ * A compiled rule set is one inner array map in the one slot of guard_rules: replacing the slot replaces tables, rules,
+ * counters and source text at once, and a packet is decided by one rule set from end to end. A call that gives a
+ * pointer into a map costs as much as the rest of the look-up, so its values are large, and what is asked most stands
+ * in the first. Places in it are counted in elements of 128 bytes from its start.
  *
- * Sections, in elements from the start of the map: header, IPv4 index, nodes (IPv4 slices,
- * leaves, IPv6 trees), IPv4 entries, lists, records, ids, numbers of limit
- * rules, source text, counters.
+ * Sections: header, IPv4 index, filter, buckets; nodes (IPv4 leaves and tables, IPv6 trees), lists, records, ids,
+ * numbers of limit rules, counters, source text.
  *
  * All integers are in host byte order, addresses as integers too.
  */
@@ -22,9 +23,10 @@ enum {
 	SONDE_GUARD_MAGIC = 0x736e6764, // "sngd"
 	SONDE_GUARD_VERSION = 1,
 	SONDE_GUARD_ELEMENT_SIZE = 128,
+	SONDE_GUARD_VALUE_SIZE = 1 << 21, // of the map: what a program gets by one call
+	SONDE_GUARD_ELEMENTS_IN_VALUE = SONDE_GUARD_VALUE_SIZE / SONDE_GUARD_ELEMENT_SIZE,
 	SONDE_GUARD_WORDS = 32, // 32-bit words of an element
-	SONDE_GUARD_INDEX4_ENTRIES = 1 << 12,
-	SONDE_GUARD_SLICES = 16,          // below an entry of the index: /16 each
+	SONDE_GUARD_INDEX4_ENTRIES = 1 << 16,
 	SONDE_GUARD_MAX_DEPTH = 8,        // levels of inner nodes of a tree
 	SONDE_GUARD_MAX_EXTENSIONS = 192, // IPv6 extension headers: more than fit into 1500 bytes
 	SONDE_GUARD_MAX_LIST = 1 << 20,   // rules that may concern one address; compile() refuses more
@@ -55,7 +57,7 @@ enum {
  * - RULE: one rule that says yes to every packet of its directions: directions (2 bits), verdict (3 bits: never_block,
  *   allow or block), number of the rule (24 bits)
  * - LIST: first word of a list, counted from the section of lists
- * - NODE: levels of inner nodes above the leaves (3 bits), element of the node (27 bits)
+ * - NODE: levels of inner nodes above the leaves (3 bits), element of the node of the section (27 bits)
  */
 enum {
 	SONDE_GUARD_KIND_NONE = 0,
@@ -66,7 +68,7 @@ enum {
 	SONDE_GUARD_RULE_DIRECTIONS_SHIFT = 27,
 	SONDE_GUARD_RULE_VERDICT_SHIFT = 24,
 	SONDE_GUARD_RULE_MASK = (1 << 24) - 1,
-	SONDE_GUARD_LIST_MASK = (1 << 30) - 1,
+	SONDE_GUARD_LIST_MASK = (1 << 29) - 1,
 	SONDE_GUARD_NODE_DEPTH_SHIFT = 27,
 	SONDE_GUARD_NODE_MASK = (1 << 27) - 1,
 };
@@ -95,32 +97,52 @@ struct sonde_guard_header {
 	__u32 source;         // element: the text the rules came from
 	__u32 limits;         // element: __u32 number of each limit rule, ascending
 	__u32 limit_count;
-	__u32 entries4; // element of the entries of IPv4 slices
-	__u32 reserved[2];
-	__u64 source_size; // bytes
+	__u32 nodes;        // element that references of kind NODE count from
+	__u32 buckets4;     // element of the buckets of IPv4 blocks
+	__u32 bucket4_bits; // there are 1 << bucket4_bits
+	__u32 filter4;      // element; 0: there is none
+	__u32 filter4_bits; // it has 1 << filter4_bits
+	__u64 source_size;  // bytes
 	__u64 created_wall_ns;
-	__u64 reserved_wide;
 };
 
 /*
- * IPv4. The index has a reference for each value of the upper 12 bits; NODE is the first element of 16 slices, one for
- * each value of the next four bits. A slice is one cache line, all that most addresses need: it says which of its /24
- * blocks differ from the rest and have an entry.
+ * IPv4, before anything else: one bit for each /24 that has a rule, at SONDE_GUARD_FILTER4_HASH of its number. A table
+ * that is small enough for the CPU's own cache lets most packets pass that no rule is for. Left out where it would be
+ * larger.
  */
-struct sonde_guard_slice4 {
-	__u64 blocks[4];        // bit 1 << (block % 64) of word block / 64: the block has an entry
-	__u32 first_entry;      // of the first such block, the others follow
-	__u32 reference;        // for the other blocks
-	__u8 entries_before[4]; // of the words before
-	__u8 reserved[20];
+#define SONDE_GUARD_FILTER4_HASH(block, bits) (((block)*0x9e3779b1U) >> (32 - (bits)))
+enum {
+	SONDE_GUARD_FILTER4_LEAST_BITS = 10, // one element
+	SONDE_GUARD_FILTER4_MOST_BITS = 22,  // 512 KiB
+	SONDE_GUARD_FILTER4_SPARSITY = 12,   // bits for each /24, at least
 };
 
-// A /24: `reference` for the last bytes first to last, that of the slice for the others.
-struct sonde_guard_entry4 {
-	__u32 reference; // NODE: element of a struct sonde_guard_leaf4; with a depth of 1: of 256 references
-	__u8 first;
-	__u8 last;
-	__u8 reserved[2];
+/*
+ * The index has a reference for each value of the upper 16 bits, and says whether some of the /24 blocks below differ
+ * from it. Those are in a hash table of buckets of one cache line. The number of a block times an odd number, modulo
+ * 2^24: the upper bucket4_bits are its bucket, the others its tag. Where a bucket is full, one of the next two takes
+ * it.
+ */
+#define SONDE_GUARD_BUCKET4_HASH(block) (((block)*0x9e3779b1U) & 0xffffff)
+enum {
+	SONDE_GUARD_BLOCKS_DIFFER = 1 << 29, // in a reference of the index
+	SONDE_GUARD_BUCKET4_LEAST_BITS = 10,
+	SONDE_GUARD_BUCKET4_MOST_BITS = 22, // no bucket can overflow any more
+	SONDE_GUARD_BUCKET4_BLOCKS = 8,
+	SONDE_GUARD_BUCKET4_PROBES = 3,
+	SONDE_GUARD_TAG_PROBE_SHIFT = 14, // how many buckets it is away from its own
+	SONDE_GUARD_TAG_NONE = 0xffff,    // from here on the bucket is empty
+	SONDE_GUARD_BUCKETS_IN_ELEMENT = 2,
+};
+
+// A block has its reference for the last bytes first to last, and that of the index for the others.
+struct sonde_guard_bucket4 {
+	__u16 tags[SONDE_GUARD_BUCKET4_BLOCKS];
+	__u8 firsts[SONDE_GUARD_BUCKET4_BLOCKS];
+	__u8 lasts[SONDE_GUARD_BUCKET4_BLOCKS];
+	// NODE: element of a struct sonde_guard_leaf4; with a depth of 1: of 256 references
+	__u32 references[SONDE_GUARD_BUCKET4_BLOCKS];
 };
 
 /*
@@ -128,8 +150,6 @@ struct sonde_guard_entry4 {
  * key is the one. Unused places repeat the last one.
  */
 enum {
-	SONDE_GUARD_SLICES_IN_ELEMENT = 2,
-	SONDE_GUARD_ENTRIES_IN_ELEMENT = 16,
 	SONDE_GUARD_LEAF4_RANGES = 24,
 	SONDE_GUARD_LEAF6_RANGES = 10,
 	SONDE_GUARD_INNER6_KEYS = 15,

@@ -89,9 +89,9 @@ static __always_inline void decide(struct guard_run *run, int hook, struct guard
 	__u32 reference, kind, rule_verdict;
 
 	if (packet->family == SONDE_GUARD_FAMILY4)
-		reference = find_ipv4(run->rules, header, peer[3]);
+		reference = find_ipv4(run, peer[3]);
 	else
-		reference = find_ipv6(run->rules, header->root6, peer);
+		reference = find_ipv6(run, header->root6, peer);
 	kind = reference >> SONDE_GUARD_KIND_SHIFT;
 	if (kind == SONDE_GUARD_KIND_NONE && !header->any) {
 		verdict->outcome = SONDE_GUARD_PASSED;
@@ -115,7 +115,7 @@ static __always_inline void find_outcome(struct guard_run *run, int hook, struct
 	run->rules = bpf_map_lookup_elem(&guard_rules, &zero);
 	if (!run->rules)
 		return;
-	run->header = rule_set_element(run->rules, 0);
+	run->header = bpf_map_lookup_elem(run->rules, &zero);
 	if (!run->header || run->header->magic != SONDE_GUARD_MAGIC || run->header->version != SONDE_GUARD_VERSION)
 		return;
 	if (run->packet->family)

@@ -11,7 +11,7 @@ struct guard_rule_set {
 	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_INNER_MAP);
 	__uint(max_entries, 1);
 	__uint(key_size, sizeof(__u32));
-	__uint(value_size, SONDE_GUARD_ELEMENT_SIZE);
+	__uint(value_size, SONDE_GUARD_VALUE_SIZE);
 };
 
 struct {
@@ -40,7 +40,7 @@ static __always_inline void count_rule(const struct guard_run *run, __u32 number
 	__u32 shard = cpu < header->shards ? cpu : header->shards ? cpu % header->shards : 0;
 	struct sonde_guard_counter *counters, *counter;
 
-	counters = rule_set_element(run->rules,
+	counters = rule_set_element(run,
 				    header->counters + shard * header->shard_elements + number / SONDE_GUARD_COUNTERS);
 	if (!counters)
 		return;

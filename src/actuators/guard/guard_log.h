@@ -69,7 +69,7 @@ static __always_inline int copy_bytes(const struct guard_run *run, int hook, str
 
 static __always_inline __u64 id_of_rule(const struct guard_run *run, __u32 rule)
 {
-	const __u64 *ids = rule_set_element(run->rules, run->header->ids + rule / 16);
+	const __u64 *ids = rule_set_element(run, run->header->ids + rule / 16);
 
 	return ids ? ids[rule % 16] : 0;
 }

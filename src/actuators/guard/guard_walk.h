@@ -36,7 +36,7 @@ struct guard_walk {
 
 static __always_inline __u32 list_word(const struct guard_run *run, __u32 place)
 {
-	const __u32 *words = rule_set_element(run->rules, run->header->lists + place / SONDE_GUARD_WORDS);
+	const __u32 *words = rule_set_element(run, run->header->lists + place / SONDE_GUARD_WORDS);
 
 	return words ? words[place % SONDE_GUARD_WORDS] : GUARD_END;
 }
@@ -101,7 +101,7 @@ static __always_inline long ask_record(const struct guard_run *run, __u32 number
 	const struct sonde_guard_record *records, *record;
 	__u8 outcome;
 
-	records = rule_set_element(run->rules, run->header->records + number / SONDE_GUARD_RECORDS);
+	records = rule_set_element(run, run->header->records + number / SONDE_GUARD_RECORDS);
 	if (!records)
 		return 0;
 	record = &records[number % SONDE_GUARD_RECORDS];

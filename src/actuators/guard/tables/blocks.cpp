@@ -24,9 +24,16 @@ struct Block {
   [[nodiscard]] bool uniform() const { return starts.size() == 1; }
 };
 
+/// A /24 that differs from the rest of its /16.
+struct Entry {
+  std::uint32_t block;
+  Reference reference;
+  std::uint8_t first, last;  ///< the last bytes that it is for
+};
+
 class SliceBuilder {
  public:
-  SliceBuilder(Blocks& out, Nodes& nodes) : out_(out), nodes_(nodes) {}
+  SliceBuilder(std::vector<Entry>& entries, Nodes& nodes) : entries_(entries), nodes_(nodes) {}
 
   /// `current`: what goes on from before; gives what goes on behind.
   Reference read(std::uint32_t slice, Ranges& ranges, Reference current) {
@@ -35,20 +42,16 @@ class SliceBuilder {
     return current;
   }
 
-  /// For a slice that has been read.
-  [[nodiscard]] sonde_guard_slice4 make() {
-    sonde_guard_slice4 slice{};
-    slice.first_entry = static_cast<std::uint32_t>(out_.entries.size());
-    slice.reference = most_frequent();
+  /// The reference of a slice that has been read.
+  Reference make(std::uint32_t slice) {
+    const auto others = most_frequent();
+    const auto before = entries_.size();
     for (std::uint32_t number = 0; number < blocks_in_slice; ++number) {
-      if (number % 64 == 0)
-        slice.entries_before[number / 64] = static_cast<std::uint8_t>(out_.entries.size() - slice.first_entry);
       const auto& block = blocks_[number];
-      if (block.uniform() && block.references[0] == slice.reference) continue;
-      slice.blocks[number / 64] |= std::uint64_t{1} << number % 64;
-      out_.entries.push_back(make_entry(block, slice.reference));
+      if (!block.uniform() || block.references[0] != others)
+        entries_.push_back(make_entry(slice << 8 | number, block, others));
     }
-    return slice;
+    return entries_.size() == before ? others : others | SONDE_GUARD_BLOCKS_DIFFER;
   }
 
  private:
@@ -89,21 +92,15 @@ class SliceBuilder {
         ->first;
   }
 
-  // One range that differs from the slice stands in the entry itself.
-  sonde_guard_entry4 make_entry(const Block& block, Reference others) {
+  // One range that differs stands in the entry itself.
+  Entry make_entry(std::uint32_t number, const Block& block, Reference others) {
     std::size_t differing = 0, place = 0;
     for (std::size_t i = 0; i < block.references.size(); ++i)
       if (block.references[i] != others) ++differing, place = i;
-    sonde_guard_entry4 entry{};
-    entry.last = last_byte;
-    if (differing != 1) {
-      entry.reference = add_node(block);
-      return entry;
-    }
-    entry.reference = block.references[place];
-    entry.first = block.starts[place];
-    if (place + 1 < block.starts.size()) entry.last = static_cast<std::uint8_t>(block.starts[place + 1] - 1);
-    return entry;
+    if (differing != 1) return {number, add_node(block), 0, last_byte};
+    const bool to_end = place + 1 == block.starts.size();
+    return {number, block.references[place], block.starts[place],
+            to_end ? last_byte : static_cast<std::uint8_t>(block.starts[place + 1] - 1)};
   }
 
   Reference add_node(const Block& block) {
@@ -122,34 +119,92 @@ class SliceBuilder {
     return node_reference(element, 1);
   }
 
-  Blocks& out_;
+  std::vector<Entry>& entries_;
   Nodes& nodes_;
   std::array<Block, blocks_in_slice> blocks_;
 };
 
+/// False: the entry finds no room.
+bool insert(std::vector<sonde_guard_bucket4>& buckets, int bits, const Entry& entry) {
+  const auto hash = SONDE_GUARD_BUCKET4_HASH(entry.block);
+  const auto home = hash >> (24 - bits);
+  const auto tag = hash & ((1U << (24 - bits)) - 1);
+  for (std::uint32_t probe = 0; probe < SONDE_GUARD_BUCKET4_PROBES; ++probe) {
+    auto& bucket = buckets[(home + probe) & (buckets.size() - 1)];
+    auto* const slot = std::ranges::find(bucket.tags, std::uint16_t{SONDE_GUARD_TAG_NONE});
+    if (slot == std::end(bucket.tags)) continue;
+    const auto place = slot - bucket.tags;
+    *slot = static_cast<std::uint16_t>(tag | probe << SONDE_GUARD_TAG_PROBE_SHIFT);
+    bucket.references[place] = entry.reference;
+    bucket.firsts[place] = entry.first;
+    bucket.lasts[place] = entry.last;
+    return true;
+  }
+  return false;
+}
+
+// Half full at most; twice as many where that is not enough for every entry.
+std::vector<sonde_guard_bucket4> make_buckets(const std::vector<Entry>& entries) {
+  constexpr std::size_t wanted_in_bucket = SONDE_GUARD_BUCKET4_BLOCKS / 2;
+  int bits = SONDE_GUARD_BUCKET4_LEAST_BITS;
+  while (bits < SONDE_GUARD_BUCKET4_MOST_BITS && entries.size() > wanted_in_bucket << bits) ++bits;
+  sonde_guard_bucket4 empty{};
+  std::ranges::fill(empty.tags, std::uint16_t{SONDE_GUARD_TAG_NONE});
+  for (;; ++bits) {
+    std::vector<sonde_guard_bucket4> buckets(std::size_t{1} << bits, empty);
+    if (std::ranges::all_of(entries, [&](const Entry& entry) { return insert(buckets, bits, entry); })) return buckets;
+  }
+}
+
+/// Calls with the number of each /24 in which an address has a rule, once.
+template <class Function>
+void for_each_block(Ranges ranges, std::uint64_t most, Function function) {
+  std::uint64_t next = 0;  // block that was not called with yet
+  for (std::size_t i = 0; i < ranges.size() && most > 0; ++i) {
+    if (ranges[i].reference == no_rule) continue;
+    const auto last = i + 1 < ranges.size() ? ranges[i + 1].first - 1 : UINT32_MAX;
+    for (next = std::max<std::uint64_t>(next, ranges[i].first >> 8); next <= last >> 8 && most > 0; ++next, --most)
+      function(static_cast<std::uint32_t>(next));
+  }
+}
+
 }  // namespace
+
+std::vector<std::uint32_t> make_filter(const std::vector<Range<Address4>>& ranges) {
+  constexpr auto most_blocks = (std::uint64_t{1} << SONDE_GUARD_FILTER4_MOST_BITS) / SONDE_GUARD_FILTER4_SPARSITY;
+  std::uint64_t blocks = 0;
+  for_each_block(ranges, most_blocks + 1, [&](std::uint32_t) { ++blocks; });
+  if (blocks > most_blocks) return {};
+  const auto bits =
+      std::max<int>(SONDE_GUARD_FILTER4_LEAST_BITS,
+                    std::bit_width(std::max<std::uint64_t>(1, blocks * SONDE_GUARD_FILTER4_SPARSITY - 1)));
+  std::vector<std::uint32_t> filter((std::size_t{1} << bits) / 32);
+  for_each_block(ranges, UINT64_MAX, [&](std::uint32_t block) {
+    const auto place = SONDE_GUARD_FILTER4_HASH(block, bits);
+    filter[place / 32] |= 1U << place % 32;
+  });
+  return filter;
+}
 
 Blocks add_ipv4(const std::vector<Range<Address4>>& all, Nodes& nodes) {
   Blocks out;
-  SliceBuilder builder(out, nodes);
+  std::vector<Entry> entries;
+  SliceBuilder builder(entries, nodes);
   Ranges ranges = all;
   Reference current = no_rule;
-  std::vector<sonde_guard_slice4> slices;
-  for (std::uint32_t high = 0; high < SONDE_GUARD_INDEX4_ENTRIES; ++high) {
-    if (!ranges.empty() && ranges.front().first == high << 20)
-      current = ranges.front().reference, ranges = ranges.subspan(1);
-    if (ranges.empty() || ranges.front().first >> 20 != high) {
+  for (std::uint32_t slice = 0; slice < SONDE_GUARD_INDEX4_ENTRIES; ++slice) {
+    if (!ranges.empty() && ranges.front().first == slice << 16) {
+      current = ranges.front().reference;
+      ranges = ranges.subspan(1);
+    }
+    if (ranges.empty() || ranges.front().first >> 16 != slice) {
       out.index.push_back(current);
-      continue;
+    } else {
+      current = builder.read(slice, ranges, current);
+      out.index.push_back(builder.make(slice));
     }
-    slices.clear();
-    for (std::uint32_t slice = 0; slice < SONDE_GUARD_SLICES; ++slice) {
-      current = builder.read(high << 4 | slice, ranges, current);
-      slices.push_back(builder.make());
-    }
-    out.index.push_back(node_reference(nodes.next(), 0));
-    nodes.add_all(slices);
   }
+  out.buckets = make_buckets(entries);
   return out;
 }
 

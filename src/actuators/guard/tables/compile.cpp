@@ -2,6 +2,7 @@
 #include "actuators/guard/tables/compile.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "actuators/guard/tables/blocks.hpp"
@@ -96,17 +97,17 @@ class Compiler {
   }
 
  private:
-  static constexpr std::uint32_t index_elements = SONDE_GUARD_INDEX4_ENTRIES / SONDE_GUARD_WORDS;
-
   Result<void> build() {
     auto sorted = sort_out(rules_, facts_);
-    nodes_ = Nodes(1 + (sorted.ipv4.empty() ? 0 : index_elements));
     Flattening<Address4> ipv4(lists_);
     Flattening<Address6> ipv6(lists_);
     if (!ipv4.run(sorted.ipv4, most_list_words) || !ipv6.run(sorted.ipv6, most_list_words))
       return fail(ErrorKind::usage, "the rules with conditions overlap so much that their lists take more than 512 MiB",
                   "put conditions that many nested networks share on \"any\"");
-    if (!sorted.ipv4.empty()) blocks_ = add_ipv4(ipv4.ranges(), nodes_);
+    if (!sorted.ipv4.empty()) {
+      blocks_ = add_ipv4(ipv4.ranges(), nodes_);
+      filter_ = make_filter(ipv4.ranges());
+    }
     if (!sorted.ipv6.empty()) header_.root6 = add_ipv6(ipv6.ranges(), nodes_);
     header_.any_first = sorted.any.empty() ? nothing_first : facts_[sorted.any.front()].verdict;
     header_.any = lists_.reference(sorted.any, true);
@@ -130,9 +131,8 @@ class Compiler {
     header_.created_wall_ns = static_cast<std::uint64_t>(options_.wall_now_ns);
     header_.rules = static_cast<std::uint32_t>(rules_.size());
     header_.elements = 1;
-    if (!blocks_.index.empty()) header_.index4 = place_section(blocks_.index.size() * sizeof(Reference));
-    place_section(nodes_.elements().size() * sizeof(Element));
-    header_.entries4 = place_section(blocks_.entries.size() * sizeof(sonde_guard_entry4));
+    if (!blocks_.index.empty()) place_ipv4();
+    header_.nodes = place_section(nodes_.elements().size() * sizeof(Element));
     header_.list_words = static_cast<std::uint32_t>(lists_.words().size());
     header_.lists = place_section(lists_.words().size() * sizeof(std::uint32_t));
     header_.record_count = static_cast<std::uint32_t>(lists_.records().rules().size());
@@ -142,9 +142,18 @@ class Compiler {
       if (facts_[rule].verdict == SONDE_GUARD_LIMIT) limits_.push_back(rule);
     header_.limit_count = static_cast<std::uint32_t>(limits_.size());
     header_.limits = place_section(limits_.size() * sizeof(std::uint32_t));
-    header_.source = place_section(source_.size());
     header_.source_size = source_.size();
     place_counters();
+  }
+
+  void place_ipv4() {
+    header_.index4 = place_section(blocks_.index.size() * sizeof(Reference));
+    if (!filter_.empty()) {
+      header_.filter4_bits = static_cast<std::uint32_t>(std::bit_width(filter_.size() * 32) - 1);
+      header_.filter4 = place_section(filter_.size() * sizeof(filter_[0]));
+    }
+    header_.bucket4_bits = static_cast<std::uint32_t>(std::bit_width(blocks_.buckets.size()) - 1);
+    header_.buckets4 = place_section(blocks_.buckets.size() * sizeof(sonde_guard_bucket4));
   }
 
   // One more shard than the programs write: what user space carries over.
@@ -157,20 +166,21 @@ class Compiler {
     header_.shared_shards = header_.shards < wanted ? 1 : 0;
     header_.counters = header_.elements;
     header_.elements += header_.shard_elements * (header_.shards + 1);
+    header_.source = place_section(source_.size());
   }
 
   Blob write() {
     Blob blob;
     blob.elements = header_.elements;
-    blob.bytes.resize(std::size_t{header_.counters} * SONDE_GUARD_ELEMENT_SIZE);
+    blob.bytes.resize(std::size_t{header_.elements} * SONDE_GUARD_ELEMENT_SIZE);
     const auto put = [&](std::uint32_t element, const void* from, std::size_t bytes) {
       if (bytes > 0) std::memcpy(blob.bytes.data() + std::size_t{element} * SONDE_GUARD_ELEMENT_SIZE, from, bytes);
     };
     put(0, &header_, sizeof(header_));
     put(header_.index4, blocks_.index.data(), blocks_.index.size() * sizeof(Reference));
-    put(blocks_.index.empty() ? 1 : 1 + index_elements, nodes_.elements().data(),
-        nodes_.elements().size() * sizeof(Element));
-    put(header_.entries4, blocks_.entries.data(), blocks_.entries.size() * sizeof(sonde_guard_entry4));
+    put(header_.filter4, filter_.data(), filter_.size() * sizeof(filter_[0]));
+    put(header_.buckets4, blocks_.buckets.data(), blocks_.buckets.size() * sizeof(sonde_guard_bucket4));
+    put(header_.nodes, nodes_.elements().data(), nodes_.elements().size() * sizeof(Element));
     put(header_.lists, lists_.words().data(), lists_.words().size() * sizeof(std::uint32_t));
     const auto records = records_in_order();
     put(header_.records, records.data(), records.size() * sizeof(sonde_guard_record));
@@ -197,8 +207,9 @@ class Compiler {
   const CompileOptions& options_;
   std::vector<RuleFacts> facts_;
   Lists lists_;
-  Nodes nodes_{0};
+  Nodes nodes_;
   Blocks blocks_;
+  std::vector<std::uint32_t> filter_;  ///< of IPv4
   std::vector<std::uint32_t> limits_;  ///< rules that are limits
   sonde_guard_header header_{};
 };

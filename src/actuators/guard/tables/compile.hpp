@@ -24,8 +24,7 @@ struct CompileOptions {
   std::size_t counter_bytes = std::size_t{256} << 20;  ///< with more, CPUs share counters (atomic instructions)
 };
 
-/// A compiled rule set: `elements` of SONDE_GUARD_ELEMENT_SIZE bytes, of which the last ones (counters) are zero and
-/// not in `bytes`.
+/// A compiled rule set: `elements` of SONDE_GUARD_ELEMENT_SIZE bytes.
 struct Blob {
   std::vector<std::uint8_t> bytes;
   std::uint32_t elements = 0;

@@ -17,9 +17,6 @@ using Element = std::array<std::uint8_t, SONDE_GUARD_ELEMENT_SIZE>;
 
 class Nodes {
  public:
-  /// `first`: the element of the map where the first one will stand.
-  explicit Nodes(std::uint32_t first) : first_(first) {}
-
   template <class Node>
   void add(const Node& node) {
     elements_.push_back(std::bit_cast<Element>(node));
@@ -33,12 +30,11 @@ class Nodes {
     std::memcpy(elements_[at].data(), values.data(), bytes);
   }
 
-  /// The element that the next one will be.
-  [[nodiscard]] std::uint32_t next() const { return first_ + static_cast<std::uint32_t>(elements_.size()); }
+  /// The element that the next one will be, from the section's start on.
+  [[nodiscard]] std::uint32_t next() const { return static_cast<std::uint32_t>(elements_.size()); }
   [[nodiscard]] const std::vector<Element>& elements() const { return elements_; }
 
  private:
-  std::uint32_t first_;
   std::vector<Element> elements_;
 };
 

@@ -8,7 +8,8 @@
 namespace sonde::guard {
 
 Result<RuleSetMap> RuleSetMap::create(const Blob& blob) {
-  auto map = kernel::MappedArray::create("guard_rule_set", SONDE_GUARD_ELEMENT_SIZE, blob.elements, true);
+  const auto values = (blob.elements + SONDE_GUARD_ELEMENTS_IN_VALUE - 1) / SONDE_GUARD_ELEMENTS_IN_VALUE;
+  auto map = kernel::MappedArray::create("guard_rule_set", SONDE_GUARD_VALUE_SIZE, values, true);
   if (!map) return std::unexpected(map.error());
   std::ranges::copy(blob.bytes, map->memory().begin());
   return RuleSetMap(std::move(*map));
