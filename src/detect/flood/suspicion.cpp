@@ -52,12 +52,13 @@ std::optional<Suspicion> Suspicions::of_tcp(const FlowSight& flow) {
       return Suspicion{.kind = FloodKind::syn, .packets = -1};
     return std::nullopt;
   }
+  // A service that is down refuses its own clients too, so what is refused has to come much faster to be a flood.
   const bool refused = theirs & rst && !(theirs & syn);
-  if (refused || flow.unreachable || are_friends(flow)) return std::nullopt;
   return Suspicion{.kind = FloodKind::syn,
                    .packets = static_cast<double>(flow.delta[0].packets),
                    .bytes = flow.delta[0].bytes,
-                   .silent = theirs == 0};
+                   .silent = theirs == 0,
+                   .excused = refused || flow.unreachable || are_friends(flow)};
 }
 
 bool Suspicions::is_regular(const FlowSight& flow, bool is_attacked) {

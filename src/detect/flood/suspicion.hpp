@@ -16,7 +16,8 @@ struct Suspicion {
   std::size_t target = 1;  ///< endpoint that the packets go to
   double packets = 0;      ///< below zero: what was suspicious before is not any more
   std::uint64_t bytes = 0;
-  bool silent = false;  ///< SYN: the target does not answer at all
+  bool silent = false;   ///< SYN: no answer
+  bool excused = false;  ///< SYN: refused, or from who has talked with the target: an outage looks like it
 };
 
 /// Remembers who has talked with whom: 512 kB.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <optional>
 
 #include "detect/ports.hpp"
@@ -95,7 +96,10 @@ void FloodSources::note(const FlowSight& flow, const Suspicion& suspicion) {
 
 void FloodTarget::note(const FlowSight& flow, const Suspicion& suspicion) {
   packets_ += suspicion.packets;
-  if (suspicion.silent) silent_ += suspicion.packets;
+  if (suspicion.excused)
+    excused_ += suspicion.packets;
+  else if (suspicion.silent)
+    silent_ += suspicion.packets;
   bytes_ += suspicion.bytes;
   if (suspicion.packets <= 0) return;
   if (!sources_) sources_ = std::make_unique<FloodSources>();
@@ -104,10 +108,12 @@ void FloodTarget::note(const FlowSight& flow, const Suspicion& suspicion) {
 
 double FloodTarget::threshold(FloodKind kind, const FloodLimits& limits) const {
   auto least = limits.least_rate(kind);
-  // A client, or a few, whose server is gone repeat their SYNs; a flood of few sources is much faster.
-  if (kind == FloodKind::syn && silent_ * 10 >= packets_ * 9 && sources_ &&
-      !main_sources(*sources_, limits.few).empty())
-    least *= limits.silent_factor;
+  const bool is_of_few = kind == FloodKind::syn && sources_ && !main_sources(*sources_, limits.few).empty();
+  // A few that send SYNs to many ports scan, however fast.
+  if (is_of_few && !main_port(sources_->destination_ports)) return std::numeric_limits<double>::infinity();
+  // Clients whose server is gone repeat their SYNs; a flood that looks like it is much faster.
+  const auto like_an_outage = excused_ + (is_of_few ? silent_ : 0);
+  if (like_an_outage * 10 >= packets_ * 9 && like_an_outage > 0) least *= limits.silent_factor;
   return std::max(
       {least, baseline_.mean() + limits.deviations * baseline_.deviation(), limits.factor * baseline_.mean()});
 }
@@ -146,7 +152,7 @@ bool FloodTarget::close(const Address& target, FloodKind kind, const FloodLimits
     highest_rate_ = all_packets_ = 0;
     all_bytes_ = 0;
   }
-  packets_ = silent_ = 0;
+  packets_ = silent_ = excused_ = 0;
   bytes_ = 0;
   return incident_ || over || baseline_.mean() >= 1;
 }

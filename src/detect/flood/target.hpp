@@ -54,7 +54,7 @@ class FloodTarget {
   [[nodiscard]] double threshold(FloodKind kind, const FloodLimits& limits) const;
   void describe(const Address& target, FloodKind kind, const FloodLimits& limits, SecurityEvent& event) const;
 
-  double packets_ = 0, silent_ = 0;  ///< of this second
+  double packets_ = 0, silent_ = 0, excused_ = 0;  ///< of this second
   std::uint64_t bytes_ = 0;
   Baseline baseline_;
   int seconds_over_ = 0;

@@ -10,8 +10,10 @@ namespace {
 
 constexpr std::size_t most_groups = 4096;
 constexpr std::size_t most_contacts = 128;
+constexpr std::int64_t least_stay_ns = 10'000'000'000;
 constexpr std::size_t most_firsts = 16384;
 constexpr std::size_t most_sources = 4096;
+constexpr std::size_t most_forgotten = 128;
 
 bool has_failed(Answer answer) { return answer == Answer::none || answer == Answer::refused; }
 
@@ -28,11 +30,6 @@ bool merge(Contact& known, const Contact& seen, bool is_new_flow) {
   return answered_now;
 }
 
-Contact& place_for(std::vector<Contact>& contacts) {
-  if (contacts.size() < most_contacts) return contacts.emplace_back();
-  return *std::ranges::min_element(contacts, {}, &Contact::first_ns);
-}
-
 }  // namespace
 
 std::size_t GroupHash::operator()(const GroupKey& key) const {
@@ -40,14 +37,54 @@ std::size_t GroupHash::operator()(const GroupKey& key) const {
   return combine(combine(hash_of(key.source), hash_of(key.target)), rest);
 }
 
-Contacts::Contacts() : firsts_(most_firsts), groups_(most_groups), spreads_(most_sources) {}
+void Probed::add(const Contact& contact) {
+  ports.add(contact.target.port);
+  targets.add(hash_of(contact.target.address));
+  contacts.add(hash_of(contact.target));
+}
+
+std::uint64_t Probed::pairs() const {
+  if (targets.count() == 1) return ports.count();
+  return ports.count() == 1 ? targets.count() : contacts.count();
+}
+
+Contacts::Contacts(std::int64_t window_ns)
+    : window_ns_(window_ns),
+      firsts_(most_firsts),
+      groups_(most_groups),
+      forgotten_(most_forgotten),
+      spreads_(most_sources) {}
+
+void Contacts::forget(const GroupKey& key, const Contact& contact) {
+  auto& probed = forgotten_.touch(key);
+  if (contact.first_ns - probed.first_ns > window_ns_) {
+    probed = {};
+    probed.first_ns = contact.first_ns;
+  }
+  probed.add(contact);
+  probed.refused += contact.answer == Answer::refused;
+  probed.open += contact.answer >= Answer::open;
+}
+
+/// A full group's contacts have to wait for their answers (scan.host_wait), however fast others come: the oldest gives
+/// way when it is old enough, else the new one is only counted.
+void Contacts::keep(const GroupKey& key, Group& group, const Contact& contact) {
+  if (group.contacts.size() < most_contacts) {
+    group.contacts.push_back(contact);
+    return;
+  }
+  auto& oldest = *std::ranges::min_element(group.contacts, {}, &Contact::first_ns);
+  const bool gives_way = contact.first_ns - oldest.first_ns >= least_stay_ns;
+  forget(key, gives_way ? oldest : contact);
+  if (gives_way) oldest = contact;
+}
 
 Contacts::Noted Contacts::note(const GroupKey& key, const Contact& contact, bool is_new_flow) {
   if (auto* group = groups_.find(key)) {
     groups_.touch(key);
     const auto known = std::ranges::find(group->contacts, contact.target, &Contact::target);
     if (known != group->contacts.end()) return {.group = group, .answered_now = merge(*known, contact, is_new_flow)};
-    place_for(group->contacts) = contact;
+    keep(key, *group, contact);
     return {.group = group, .is_new = true};
   }
   const auto hash = GroupHash{}(key);

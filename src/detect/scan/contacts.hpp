@@ -10,6 +10,7 @@
 
 #include "detect/address.hpp"
 #include "detect/bounded.hpp"
+#include "detect/distinct.hpp"
 #include "detect/scan/probe.hpp"
 
 namespace sonde::detect {
@@ -57,8 +58,23 @@ class WindowCount {
   std::int64_t began_ns_ = 0;
 };
 
+/// What was probed, by number: 80 kB at most.
+struct Probed {
+  PortSet ports;
+  Distinct targets;
+  Distinct contacts;  ///< pairs of both
+  std::uint64_t refused = 0;
+  std::uint64_t open = 0;
+  std::int64_t first_ns = 0;  ///< of the first contact
+
+  /// Ports and targets only: `refused` and `open` count answers, which may come later.
+  void add(const Contact& contact);
+  /// Pairs of a port and a target; exact for a scan of one target or one port.
+  [[nodiscard]] std::uint64_t pairs() const;
+};
+
 struct Group {
-  std::vector<Contact> contacts;  ///< at most 128; a new one takes the place of the one that came first
+  std::vector<Contact> contacts;  ///< at most 128; a new one takes the place of the first, once that is 10 s old
   std::string interface;
   std::unique_ptr<SocketOwner> owner;
   bool outbound = false;
@@ -79,12 +95,13 @@ class Spread {
   std::array<std::bitset<2048>, 2> targets_;  ///< [0] goes on
 };
 
-/// Bounded by 4096 groups of at most 128 contacts, 16384 first contacts and 4096 sources: 30 MB at most, 2 MB without
-/// scans. A source's first contact with a target or port waits in a table where any other may overwrite it, so that a
-/// flood from a million forged addresses does not push out those who come twice.
+/// Bounded by 4096 groups of at most 128 contacts, 16384 first contacts, 4096 sources and 128 groups that have
+/// forgotten contacts: 46 MB at most, 2 MB without scans. A source's first contact with a target or port waits in a
+/// table where any other may overwrite it, so that a flood from a million forged addresses does not push out those who
+/// come twice.
 class Contacts {
  public:
-  Contacts();
+  explicit Contacts(std::int64_t window_ns);
 
   struct Noted {
     Group* group = nullptr;  ///< null: the first contact
@@ -93,7 +110,12 @@ class Contacts {
   };
   Noted note(const GroupKey& key, const Contact& contact, bool is_new_flow);
   [[nodiscard]] Group* find(const GroupKey& key) { return groups_.find(key); }
-  void erase(const GroupKey& key) { groups_.erase(key); }
+  /// What found no place in a group, or had to make place, within the last window; null: nothing.
+  [[nodiscard]] Probed* forgotten(const GroupKey& key) { return forgotten_.find(key); }
+  void erase(const GroupKey& key) {
+    groups_.erase(key);
+    forgotten_.erase(key);
+  }
   [[nodiscard]] Spread& spread(const Address& source, ScanMethod method) { return spreads_.touch({source, method}); }
 
  private:
@@ -101,8 +123,13 @@ class Contacts {
     std::uint64_t hash = 0;
     Contact contact;
   };
+  void keep(const GroupKey& key, Group& group, const Contact& contact);
+  void forget(const GroupKey& key, const Contact& contact);
+
+  std::int64_t window_ns_;
   std::vector<First> firsts_;
   Bounded<GroupKey, Group, GroupHash> groups_;
+  Bounded<GroupKey, Probed, GroupHash> forgotten_;
   struct Key {
     Address source{};
     ScanMethod method{};

@@ -36,7 +36,7 @@ std::string response_to(const OngoingScan& scan, const SecurityEvent& event) {
   if (!event.outbound) return fmt::format("sonde guard block {} --ttl 10m", address_text(scan.sources[0]));
   if (event.targets == 1)
     return fmt::format("sonde guard block {} --direction out --ttl 10m", address_text(scan.target));
-  if (event.kind == SecurityKind::host_scan && scan.ports.count() == 1)
+  if (event.kind == SecurityKind::host_scan && scan.probed.ports.count() == 1)
     return fmt::format("sonde guard block any --direction out --protocol {} --dst-port {} --ttl 10m",
                        protocol_word(scan.method), scan.port);
   return {};
@@ -45,9 +45,9 @@ std::string response_to(const OngoingScan& scan, const SecurityEvent& event) {
 std::string summary_of(const OngoingScan& scan, const SecurityEvent& event) {
   const auto* what = scan.method == ScanMethod::protocol ? "protocol" : "port";
   const auto time = duration_text(event.last_wall_ns - event.first_wall_ns);
-  const auto ports = event.kind == SecurityKind::host_scan && scan.ports.count() == 1
+  const auto ports = event.kind == SecurityKind::host_scan && scan.probed.ports.count() == 1
                          ? fmt::format("port {}", scan.port)
-                         : many(scan.ports.count(), what);
+                         : many(scan.probed.ports.count(), what);
   const auto hosts = event.targets == 1 ? address_text(scan.target) : many(event.targets, "host");
   const auto decoys = scan.sources.size() > 1
                           ? fmt::format(" from {} addresses at a time, most of them decoys", scan.sources.size())
@@ -69,9 +69,7 @@ SecurityFlow sample_of_contact(const Contact& contact, const Address& source, Sc
 }  // namespace
 
 void OngoingScan::note(const Contact& contact, std::int64_t wall_ns) {
-  ports.add(contact.target.port);
-  targets.add(hash_of(contact.target.address));
-  if (contacts.add(hash_of(contact.target))) ++probes;
+  probed.add(contact);
   incident.notice(wall_ns);
 }
 
@@ -80,16 +78,16 @@ void OngoingScan::describe(SecurityEvent& event) const {
   for (std::size_t i = 0; i < std::min(sources.size(), most_addresses); ++i)
     event.who.push_back(address_text(sources[i]));
   event.sources = sources.size();
-  event.targets = targets.count();
+  event.targets = probed.targets.count();
   event.whom = {address_text(target)};
   event.summary = summary_of(*this, event);
   const auto seconds = std::max(0.001, static_cast<double>(event.last_wall_ns - event.first_wall_ns) / 1e9);
-  const auto pairs = contacts.count();
-  event.evidence = {{"ports", std::to_string(ports.count())},
+  const auto pairs = probed.pairs();
+  event.evidence = {{"ports", std::to_string(probed.ports.count())},
                     {"hosts", std::to_string(event.targets)},
                     {"probes", std::to_string(pairs)},
-                    {"refused", std::to_string(refused)},
-                    {"open", std::to_string(open)},
+                    {"refused", std::to_string(probed.refused)},
+                    {"open", std::to_string(probed.open)},
                     {"seconds", fmt::format("{:.1f}", seconds)},
                     {"probes_per_second", fmt::format("{:.1f}", static_cast<double>(pairs) / seconds)}};
   event.response = response_to(*this, event);
@@ -110,14 +108,14 @@ OngoingScan* OngoingScans::same_by_decoy(const GroupKey& key, const Group& group
     const auto first = std::ranges::min(group.contacts, {}, &Contact::first_ns).first_ns;
     if (first - event.first_wall_ns > decoy_time_ns || event.first_wall_ns - first > decoy_time_ns) continue;
     const auto known = std::ranges::count_if(
-        group.contacts, [&](const Contact& contact) { return scan.contacts.contains(hash_of(contact.target)); });
+        group.contacts, [&](const Contact& contact) { return scan.probed.contacts.contains(hash_of(contact.target)); });
     if (static_cast<std::size_t>(known) * 2 >= group.contacts.size()) return &scan;
   }
   return nullptr;
 }
 
-void OngoingScans::start(const GroupKey& key, const Group& group, bool fragments, std::int64_t wall_ns,
-                         const Report& report) {
+void OngoingScans::start(const GroupKey& key, const Group& group, const Probed* forgotten, bool fragments,
+                         std::int64_t wall_ns, const Report& report) {
   auto* scan = same_by_decoy(key, group, wall_ns);
   const bool is_new = scan == nullptr;
   if (is_new) {
@@ -133,6 +131,10 @@ void OngoingScans::start(const GroupKey& key, const Group& group, bool fragments
     event.method = method_name(key.method, group, fragments);
     event.interface = group.interface;
     if (group.owner) event.owner = *group.owner;
+    if (forgotten && wall_ns - forgotten->first_ns <= limits_.window_ns) {
+      scan->probed = *forgotten;
+      scan->incident.notice(forgotten->first_ns);
+    }
   }
   scan->sources.push_back(key.source);
   by_source_[{key.source, key.method}] = scan;
@@ -141,8 +143,8 @@ void OngoingScans::start(const GroupKey& key, const Group& group, bool fragments
   for (const auto& contact : group.contacts) {
     if (wall_ns - contact.first_ns > limits_.window_ns) continue;
     scan->note(contact, contact.first_ns);
-    scan->refused += contact.answer == Answer::refused;
-    scan->open += contact.answer >= Answer::open;
+    scan->probed.refused += contact.answer == Answer::refused;
+    scan->probed.open += contact.answer >= Answer::open;
     if (event.flows.size() < most_samples) event.flows.push_back(sample_of_contact(contact, key.source, key.method));
   }
   const auto describe = [scan](SecurityEvent& to) { scan->describe(to); };

@@ -19,12 +19,7 @@ struct OngoingScan {
   std::vector<Address> sources;  ///< more than one: decoys
   Address target{};              ///< the first
   std::uint16_t port = 0;        ///< of a host scan
-  PortSet ports;
-  Distinct targets;
-  Distinct contacts;  ///< pairs of both
-  std::uint64_t probes = 0;
-  std::uint64_t refused = 0;
-  std::uint64_t open = 0;
+  Probed probed;
 
   void note(const Contact& contact, std::int64_t wall_ns);
   void describe(SecurityEvent& event) const;
@@ -37,7 +32,9 @@ class OngoingScans {
 
   [[nodiscard]] OngoingScan* find(const Address& source, ScanMethod method);
   /// A scan that has been found; by decoys, if another source does the same to the same target at the same time.
-  void start(const GroupKey& key, const Group& group, bool fragments, std::int64_t wall_ns, const Report& report);
+  /// `forgotten`: what the group has no place for any more; null: nothing.
+  void start(const GroupKey& key, const Group& group, const Probed* forgotten, bool fragments, std::int64_t wall_ns,
+             const Report& report);
   void advance(std::int64_t wall_ns, const Report& report);
   void finish(std::int64_t wall_ns, const Report& report);
 

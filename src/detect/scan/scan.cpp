@@ -26,7 +26,12 @@ std::uint32_t as32(std::uint64_t value) {
 class ScanDetector final : public Detector {
  public:
   explicit ScanDetector(const Context& context)
-      : limits_(context.config), ongoing_(context, limits_), services_(16384), familiar_(16384), fragments_(256) {}
+      : limits_(context.config),
+        contacts_(limits_.window_ns),
+        ongoing_(context, limits_),
+        services_(16384),
+        familiar_(16384),
+        fragments_(256) {}
 
   void observe(const FlowSight& flow, const Report& report) override;
   void advance(std::int64_t wall_ns, const Report& report) override;
@@ -82,8 +87,8 @@ void ScanDetector::observe(const FlowSight& flow, const Report& /*report*/) {
     // Traffic with a service that was found is no part of the scan.
     if (probe->answer == Answer::used && !flow.is_new) return;
     const bool answered_now = flow.total[1].packets > 0 && flow.total[1].packets == flow.delta[1].packets;
-    scan->refused += probe->answer == Answer::refused && (answered_now || flow.is_new);
-    scan->open += probe->answer >= Answer::open && answered_now;
+    scan->probed.refused += probe->answer == Answer::refused && (answered_now || flow.is_new);
+    scan->probed.open += probe->answer >= Answer::open && answered_now;
     scan->note(contact, flow.wall_ns);
     return;
   }
@@ -132,7 +137,7 @@ bool ScanDetector::judge(const GroupKey& key, std::int64_t wall_ns, bool everyth
                                                   wall_ns, everything)
                                    : is_port_scan(*group, key.method, limits_, wall_ns, everything);
   if (is_scan) {
-    ongoing_.start(key, *group, fragments_.contains(hash_of(key.source)), wall_ns, report);
+    ongoing_.start(key, *group, contacts_.forgotten(key), fragments_.contains(hash_of(key.source)), wall_ns, report);
     contacts_.erase(key);
     return true;
   }
