@@ -203,6 +203,21 @@ Attack scan_all_open(Traffic& traffic) {
   return {.kind = SecurityKind::port_scan, .who = detect::address_text(attacker), .begins = 20, .what = "open"};
 }
 
+/// masscan, zmap and nmap --min-rate do not wait for answers.
+Attack scan_fast(Traffic& traffic) {
+  auto& random = traffic.random;
+  traffic.locals = {host};
+  const auto attacker = public_address(random);
+  const Target target{.open = 0.001, .filtered = random.chance(0.6) ? 1.0 : 0.1};
+  const double rate = random.between_real(1000, 10'000);
+  run(traffic, 20, syn_scan, {attacker}, {host}, some_ports(random, 20'000), target, 1 / rate);
+  return {.kind = SecurityKind::port_scan,
+          .who = detect::address_text(attacker),
+          .begins = 20,
+          .method = "SYN",
+          .what = std::to_string(static_cast<int>(rate)) + " probes/s"};
+}
+
 /// A network of 254 addresses, some of which exist.
 Attack host_scan(Traffic& traffic, const Scan& scan, std::uint32_t most_ports) {
   auto& random = traffic.random;
@@ -254,6 +269,7 @@ constexpr AttackScene scenes[] = {
     {"scan-fragments", "nmap -f", scan_fragments},
     {"scan-decoys", "nmap -D with 1 to 11 decoys; SYN, FIN, UDP", scan_decoys},
     {"scan-open", "SYN and connect scan of a target where 50 to 100 % of the ports are open", scan_all_open},
+    {"scan-fast", "SYN scan of 16,000 ports at 1000 to 10,000 a second, most of them silent", scan_fast},
     {"hosts-syn", "SYN, 1 to 6 ports of a /24 with up to 25 % hosts, T2 to T5, in and out", hosts_syn},
     {"hosts-connect", "likewise, connect, 1 to 3 ports", hosts_connect},
     {"hosts-udp", "likewise, UDP, 1 or 2 ports", hosts_udp},

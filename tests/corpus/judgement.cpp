@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // detect_judgement [RUNS [SCENE]]: plays every scene (or one) RUNS times and prints the table of docs/detections.md.
+// detect_judgement limits [RUNS]: the same for what is known to be missed or imagined.
 // detect_judgement options: prints its table of thresholds.
 #include <fmt/core.h>
 
@@ -16,10 +17,18 @@ int main(int count, char** words) {
     fmt::print("{}", options_table());
     return 0;
   }
+  if (count > 1 && std::string_view(words[1]) == "limits") {
+    const int runs = count > 2 ? std::atoi(words[2]) : 20;
+    std::vector<Score> scores;
+    for (const auto& scene : missed_attacks()) scores.push_back(judge_attack(scene, runs));
+    for (const auto& scene : false_alarms()) scores.push_back(judge_benign(scene, runs));
+    fmt::print("{}", rows_of(scores));
+    return 0;
+  }
   const int runs = count > 1 ? std::atoi(words[1]) : 20;
   const std::string_view only = count > 2 ? words[2] : "";
   if (runs < 1) {
-    fmt::print(stderr, "usage: detect_judgement [RUNS [SCENE]] | options\n");
+    fmt::print(stderr, "usage: detect_judgement [RUNS [SCENE]] | limits [RUNS] | options\n");
     return 2;
   }
   std::vector<Score> scores;

@@ -42,6 +42,10 @@ struct AttackScene {
 [[nodiscard]] std::span<const AttackScene> flood_attacks();
 [[nodiscard]] std::span<const AttackScene> host_attacks();
 
+/// Attacks that are known to be missed, and benign traffic that is known to be taken for an attack.
+[[nodiscard]] std::span<const AttackScene> missed_attacks();
+[[nodiscard]] std::span<const BenignScene> false_alarms();
+
 /// The host that looks.
 inline const Address host = ipv4(10, 0, 0, 5);
 inline const Address gateway = ipv4(10, 0, 0, 1);

@@ -46,7 +46,7 @@ Overall overall_of(const std::vector<Score>& scores) {
   return all;
 }
 
-std::string table_of(const std::vector<Score>& scores) {
+std::string rows_of(const std::vector<Score>& scores) {
   std::string text =
       "| scene | what | runs | found | missed | false alarms | time to detection: median, longest |\n"
       "|---|---|---|---|---|---|---|\n";
@@ -54,10 +54,14 @@ std::string table_of(const std::vector<Score>& scores) {
     text += fmt::format("| `{}` | {} | {} | {} | {} | {} | {} |\n", score.scene, score.what, score.runs,
                         score.attack ? std::to_string(score.found) : "-",
                         score.attack ? std::to_string(score.missed) : "-", score.false_alarms, times_of(score.seconds));
-  const auto all = overall_of(scores);
-  text += fmt::format("| all | | {} | {} | {} | {} | |\n\nPrecision {:.3f}, recall {:.3f}.\n", all.runs, all.found,
-                      all.missed, all.false_alarms, all.precision(), all.recall());
   return text;
+}
+
+std::string table_of(const std::vector<Score>& scores) {
+  const auto all = overall_of(scores);
+  return rows_of(scores) + fmt::format("| all | | {} | {} | {} | {} | |\n\nPrecision {:.3f}, recall {:.3f}.\n",
+                                       all.runs, all.found, all.missed, all.false_alarms, all.precision(),
+                                       all.recall());
 }
 
 }  // namespace sonde::corpus

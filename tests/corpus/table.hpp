@@ -22,6 +22,8 @@ struct Overall {
 [[nodiscard]] Overall overall_of(const std::vector<Score>& scores);
 /// In Markdown, as docs/detections.md has them.
 [[nodiscard]] std::string options_table();
+[[nodiscard]] std::string rows_of(const std::vector<Score>& scores);
+/// Rows and sums.
 [[nodiscard]] std::string table_of(const std::vector<Score>& scores);
 
 }  // namespace sonde::corpus
