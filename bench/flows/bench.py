@@ -11,8 +11,8 @@ from capture import verdict
 from capture.network import BenchError, Namespaces, Program, call
 from owners.cost import beside, cells, iperf
 
-ROUNDS = 5
-SECONDS = 2.0
+ROUNDS = 3
+SECONDS = 1.5
 CPU = 0  # veth runs the receiving program where the generator sends: one core does both
 OTHER_CPU = 1
 TARGETS = {1: 12e6, 50_000: 8e6, 1_000_000: 4e6}
@@ -122,7 +122,7 @@ def program_cost(build):
     lines = []
     for flows in TARGETS:
         for table in ['sonde', 'lru', 'hash', 'per_cpu', 'none']:
-            command = [build / 'bench/flows/flow_cost', '--table', table, '--flows', flows, '--repeat', 3_000_000]
+            command = [build / 'bench/flows/flow_cost', '--table', table, '--flows', flows, '--repeat', 1_500_000, '--rounds', 3]
             done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
             if done.returncode != 0:
                 raise BenchError(done.stderr)

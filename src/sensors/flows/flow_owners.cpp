@@ -36,15 +36,6 @@ std::optional<sonde_flow_owners> FlowOwners::read(std::uint32_t slot) const {
   return std::nullopt;
 }
 
-bool FlowOwners::wanted(std::uint32_t slot) {
-  if (!filtered_ || !tracking_) return true;
-  const auto owners = read(slot);
-  if (!owners) return false;
-  for (const auto& side : owners->side)
-    if (side.owner.method != SONDE_METHOD_NONE && tracking_->wanted(tracking_->resolve(side.owner))) return true;
-  return false;
-}
-
 void FlowOwners::describe(std::optional<std::uint32_t> slot, const sonde_flow& flow, Flow& described) {
   if (!tracking_ || !slot) return;
   const auto owners = read(*slot);

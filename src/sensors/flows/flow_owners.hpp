@@ -18,14 +18,10 @@ namespace sonde::flows {
 class FlowOwners {
  public:
   /// `tracking` null: no owners. The object must outlive it.
-  FlowOwners(std::unique_ptr<owners::OwnerTracking> tracking, const kernel::Object& object, bool filtered)
-      : tracking_(std::move(tracking)), object_(&object), filtered_(filtered) {}
+  FlowOwners(std::unique_ptr<owners::OwnerTracking> tracking, const kernel::Object& object)
+      : tracking_(std::move(tracking)), object_(&object) {}
 
   void refresh();
-  /// Is there an owner filter?
-  [[nodiscard]] bool filtered() const { return filtered_; }
-  /// Does one of the flow's ends belong to somebody whom the filter wants? Always without a filter.
-  [[nodiscard]] bool wanted(std::uint32_t slot);
   /// Fills in the owners of both sides; without a slot there are none.
   void describe(std::optional<std::uint32_t> slot, const sonde_flow& flow, Flow& described);
   [[nodiscard]] std::vector<std::string> notices() const;
@@ -36,7 +32,6 @@ class FlowOwners {
 
   std::unique_ptr<owners::OwnerTracking> tracking_;
   const kernel::Object* object_;
-  bool filtered_;
 };
 
 }  // namespace sonde::flows

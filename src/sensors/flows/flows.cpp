@@ -36,7 +36,7 @@ class FlowsSource final : public KernelFlowSource {
   FlowsSource(KernelFlowOptions options, Loaded loaded)
       : options_(std::move(options)),
         object_(std::make_unique<kernel::Object>(std::move(loaded.object))),
-        owners_(std::move(loaded.tracking), *object_, !options_.owner.filter.empty()),
+        owners_(std::move(loaded.tracking), *object_),
         notice_(std::move(loaded.notice)),
         interfaces_(*object_, options_.interfaces, options_.attach, options_.groups),
         groups_(options_.groups),
@@ -89,8 +89,7 @@ class FlowsSource final : public KernelFlowSource {
 
   bool stopped_ = false;
   bool finished_ = false;
-  std::uint64_t no_room_ = 0;   ///< spilled wire packets for which there was none here either
-  std::uint64_t left_out_ = 0;  ///< by the owner filter
+  std::uint64_t no_room_ = 0;  ///< spilled wire packets for which there was none here either
 };
 
 // --- packets that come one by one ---
@@ -154,10 +153,7 @@ Result<void> FlowsSource::poll(std::chrono::milliseconds timeout) {
 
 void FlowsSource::show(FlowVisitor& visitor, std::uint32_t slot, const FlowSample& sample) {
   described_slot_ = slot;
-  if (owners_.wanted(slot))
-    visitor.visit(sample);
-  else
-    left_out_ += sample.delta[0].packets + sample.delta[1].packets;
+  visitor.visit(sample);
   described_slot_.reset();
 }
 
@@ -171,10 +167,7 @@ void FlowsSource::show_spilled(FlowVisitor& visitor, FlowEntry& entry, FlowEnd e
   }
   entry.shown = true;
   described_ = &entry;
-  if (owners_.filtered())
-    left_out_ += sample.delta[0].packets + sample.delta[1].packets;
-  else
-    visitor.visit(sample);
+  visitor.visit(sample);
   described_ = nullptr;
 }
 
@@ -247,8 +240,6 @@ std::vector<LossStage> FlowsSource::loss() const {
       {"flows", given, given - lost, 0, lost, lost > 0 ? "no room for their flows, nor in the ring" : ""}};
   if (counts.no_key > 0)
     stages[1].note = fmt::format("{} of the filtered are no packets of a flow (no IP)", counts.no_key);
-  if (owners_.filtered())
-    stages.push_back({"filter", given - lost, given - lost - left_out_, left_out_, 0, "by owner"});
   return stages;
 }
 

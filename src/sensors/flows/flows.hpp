@@ -25,7 +25,7 @@ struct KernelFlowOptions {
   filter::CompiledFilter filter;
   packets::AttachOptions attach;
   packets::OwnersChoice owners = packets::OwnersChoice::automatic;  ///< on tc hooks only
-  OwnerOptions owner;
+  OwnerOptions owner;               ///< without filter: who is wanted is for those to say who describe flows
   std::uint32_t max_flows = 65536;  ///< room in the kernel; the packets of further flows come one by one
   std::chrono::nanoseconds idle_timeout{std::chrono::seconds(60)};
   std::size_t buffer_bytes = 4 * 1024 * 1024;  ///< of the ring

@@ -8,6 +8,25 @@
 #include "filter/filter.hpp"
 
 namespace sonde::test {
+namespace {
+
+void wait_for_output(const NetworkNamespace& where, const std::string& command) {
+  for (int i = 0; i < 400; ++i) {
+    if (!where.run(command).empty()) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds{50});
+  }
+  throw std::runtime_error("in vain: " + command);
+}
+
+}  // namespace
+
+void wait_for_listener(const NetworkNamespace& where, std::uint16_t port) {
+  wait_for_output(where, "ss -Htln sport = :" + std::to_string(port));
+}
+
+void wait_for_connection(const NetworkNamespace& where, std::uint16_t port) {
+  wait_for_output(where, "ss -Htn state established dport = :" + std::to_string(port));
+}
 
 class FlowWatch::Visitor final : public pipeline::FlowVisitor {
  public:

@@ -76,6 +76,11 @@ class FlowWatch {
   std::thread thread_;
 };
 
+/// Until somebody listens on the TCP port; throws after 20 s.
+void wait_for_listener(const NetworkNamespace& where, std::uint16_t port);
+/// Likewise until a connection to the port is open.
+void wait_for_connection(const NetworkNamespace& where, std::uint16_t port);
+
 /// Each sum of the ledger holds, nothing was lost, and the flows sum up to what was given. Bytes are not in the ledger.
 void expect_balanced(const SeenFlows& seen);
 

@@ -112,7 +112,8 @@ TEST_P(Hooks, TotalsUnderLoadAreTheInterfaces) {
   FlowWatch watch(pair.left, options);
   const auto before = packets(pair.left);
   Process there(pair.right, {"sh", "-c", "nc -d -l -p 9100 > /dev/null & nc -d -l -p 9101 > /dev/null & wait"});
-  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  wait_for_listener(pair.right, 9100);
+  wait_for_listener(pair.right, 9101);
   Process first(pair.left, {"sh", "-c", "head -c 60000000 /dev/zero | nc -q 1 10.9.0.2 9100"});
   Process second(pair.left, {"sh", "-c", "head -c 60000000 /dev/zero | nc -q 1 10.9.0.2 9101"});
   std::vector<Bytes> frames;
