@@ -264,7 +264,7 @@ void FlowStream::State::run() {
     last = now;
     last_wall = wall;
   }
-  if (plan.collection.whole)
+  if (plan.collection.whole && collection->first_wall_ns() != 0)  // of no packets there is nothing to show
     make_table(std::chrono::nanoseconds(collection->last_wall_ns() - collection->first_wall_ns()));
 }
 

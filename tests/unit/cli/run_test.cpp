@@ -57,7 +57,7 @@ TEST(Run, UnknownCommandIsNamedWithThoseThatExist) {
   EXPECT_EQ(ended.status, usage);
   EXPECT_EQ(ended.out, "");
   EXPECT_NE(ended.err.find("'captur'"), std::string::npos);
-  EXPECT_NE(ended.err.find("capture, retrans, drops, connections, doctor"), std::string::npos) << ended.err;
+  EXPECT_NE(ended.err.find("capture, retrans, drops, connections, flows, stats"), std::string::npos) << ended.err;
 }
 
 TEST(Run, WrongWordsOfACaptureAreTwo) {
