@@ -11,7 +11,9 @@ constexpr const char* scope_heading = "Which packets (all must hold)";
 
 void attach_options(CLI::App& app, GuardWords& words) {
   OptionGroup group(app, "Where");
-  group.option("-i,--interface", "NAMES", words.interfaces, "Interfaces; default: that of the default route")
+  group
+      .option("-i,--interface", "NAMES", words.interfaces,
+              "Interfaces; default: those it is on, else that of the default route")
       ->delimiter(',');
   group.option("--mode", "MODE", words.mode, "auto, native (XDP), generic (XDP), tc, clsact")->capture_default_str();
   group.option("--default", "POLICY", words.policy, "drop or pass: the default policy, on the interfaces of -i");

@@ -115,9 +115,10 @@ struct GuardChange {
 };
 
 struct GuardAttachOptions {
-  std::vector<std::string> interfaces;  ///< empty: that of the default route
-  std::string mode = "auto";            ///< auto, native, generic, tc: how received packets are taken
-  bool force = false;                   ///< also when rules that are there cut off the caller's own connection
+  /// Names. Empty: those that are guarded already; none yet: that of the default route.
+  std::vector<std::string> interfaces;
+  std::string mode = "auto";  ///< auto, native, generic, tc: how received packets are taken
+  bool force = false;         ///< also when rules that are there cut off the caller's own connection
 };
 
 /// The guard on one interface.

@@ -95,7 +95,22 @@ Result<void> attach_all(const std::string& directory, const GuardAttachOptions& 
   return {};
 }
 
-// Sets `which` where a hook of the interface is let go of.
+Result<void> attach_locked(const std::string& directory, const GuardAttachOptions& options,
+                           std::vector<std::string>& notices) {
+  const auto all = kernel::list_interfaces();
+  if (!all) return std::unexpected(all.error());
+  // Nobody was told to be somewhere else: those that are guarded get the new programs.
+  if (options.interfaces.empty() && !guarded_names(directory).empty())
+    return attach_all(directory, options, *all, {}, notices);
+  const auto wanted = wanted_interfaces(*all, options.interfaces);
+  if (!wanted) return std::unexpected(wanted.error());
+  // Without hooks, what is here was left by a detach or an attach that was killed. A hook whose interface has gone is
+  // still one: when it comes back, its rules are there.
+  if (read_hooks(directory).empty())
+    if (auto removed = remove_pins(directory); !removed) return removed;
+  return attach_all(directory, options, *all, *wanted, notices);
+}
+
 Result<bool> detach_some(const std::string& directory, const std::vector<std::string>& names) {
   const auto all = kernel::list_interfaces();
   if (!all) return std::unexpected(all.error());
@@ -122,15 +137,11 @@ Result<void> detach_whole(const std::string& directory) {
 
 Result<std::vector<GuardInterface>> attach(const std::string& directory, const GuardAttachOptions& options) {
   if (auto known = check_mode(options.mode); !known) return std::unexpected(known.error());
-  const auto all = kernel::list_interfaces();
-  if (!all) return std::unexpected(all.error());
-  const auto wanted = wanted_interfaces(*all, options.interfaces);
-  if (!wanted) return std::unexpected(wanted.error());
   const auto lock = lock_directory(directory, true);
   if (!lock) return std::unexpected(lock.error());
   remove_abandoned(directory);
   std::vector<std::string> notices;
-  const auto attached = attach_all(directory, options, *all, *wanted, notices);
+  const auto attached = attach_locked(directory, options, notices);
   if (!attached) {
     if (read_hooks(directory).empty()) (void)remove_directory(directory);
     return std::unexpected(attached.error());

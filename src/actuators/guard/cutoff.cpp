@@ -82,8 +82,10 @@ Result<void> refuse_cut_off(std::span<const CutOff> cut_off) {
   if (cut_off.empty()) return {};
   const auto& first = cut_off.front();
   const std::string whose = first.own ? "your own connection" : "the SSH connection of somebody who is logged in";
-  const std::string how = first.later ? "' would not let in again " : "' would cut off ";
-  return fail(ErrorKind::failed, "'" + first.rule + how + whose + ", " + first.connection + "; nothing was changed",
+  const std::string connection = whose + ", " + first.connection;
+  const std::string what =
+      first.later ? "would not let " + connection + ", be opened again" : "would cut off " + connection;
+  return fail(ErrorKind::failed, "'" + first.rule + "' " + what + "; nothing was changed",
               "`sonde guard never ADDRESS` keeps an address safe; --force does it all the same");
 }
 

@@ -73,12 +73,17 @@ std::vector<std::string> names_in(const std::string& path) {
   return names;
 }
 
-Result<void> remove_directory(const std::string& path) {
+Result<void> remove_pins(const std::string& path) {
   for (const auto& name : names_in(path)) {
     std::error_code error;
     fs::remove(path + "/" + name, error);
     if (error) return fail_errno(error.value(), "cannot remove " + path + "/" + name);
   }
+  return {};
+}
+
+Result<void> remove_directory(const std::string& path) {
+  if (auto removed = remove_pins(path); !removed) return removed;
   if (::rmdir(path.c_str()) != 0 && errno != ENOENT) return fail_errno("cannot remove " + path);
   for (const auto& folder : {parent_of(path), parent_of(parent_of(path))})
     if (::rmdir(folder.c_str()) != 0) break;  // other namespaces have a guard, other programs have pins

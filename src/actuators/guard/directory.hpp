@@ -23,6 +23,9 @@ namespace sonde::guard {
 /// Names in a directory; none where there is no such directory.
 [[nodiscard]] std::vector<std::string> names_in(const std::string& path);
 
+/// Removes what is in the directory. Pinned links detach.
+Result<void> remove_pins(const std::string& path);
+
 /// Removes what is in the directory, itself, and its parents below bpffs as far as they are empty. Pinned links detach.
 Result<void> remove_directory(const std::string& path);
 

@@ -91,7 +91,9 @@ Result<void> take_side(const std::string& directory, const kernel::Object& progr
     if (!allowed(kind, mode, side)) continue;
     const auto taken = take(directory, programs, interface, kind);
     if (taken) {
-      if (!failures.empty()) notices.push_back(interface.name + ": " + kind.name + ", because " + failures);
+      if (!failures.empty())
+        notices.push_back(interface.name + ": " + (side == Side::receive ? "in by " : "out by ") + kind.name +
+                          ", because " + failures);
       return {};
     }
     last = taken.error();

@@ -58,6 +58,7 @@ Result<kernel::Object> load_programs(const std::string& directory) {
   const auto size = static_cast<std::size_t>(sonde_guard_bpf_object_end - sonde_guard_bpf_object);
   auto object = kernel::Object::open({sonde_guard_bpf_object, size}, "sonde_guard");
   if (!object) return object;
+  if (auto allowed = object->allow_fragments("guard_xdp"); !allowed) return std::unexpected(allowed.error());
   std::array<bool, maps.size()> pinned{};
   if (auto reused = reuse_pinned(*object, directory, pinned); !reused) return std::unexpected(reused.error());
   if (auto loaded = object->load(); !loaded) return std::unexpected(loaded.error());

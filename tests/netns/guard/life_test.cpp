@@ -99,6 +99,45 @@ TEST(guard_life, another_mode_needs_a_detach_first) {
   EXPECT_THAT(refused.errors, HasSubstr("sonde guard detach -i veth1"));
 }
 
+TEST(guard_life, attach_alone_renews_where_it_is) {
+  const GuardedPair guarded("generic");
+  guarded.run("block 10.9.0.1");
+  EXPECT_EQ(guarded.run("attach").output, "veth1: in by generic XDP, out by tcx\n");
+  EXPECT_FALSE(guarded.pings());
+}
+
+// Who is killed while it detaches has let go of the hooks first: what it left must not come back.
+TEST(guard_life, rules_of_a_detach_that_was_killed_do_not_come_back) {
+  const GuardedPair guarded("tc");
+  guarded.run("block 10.9.0.1");
+  for (const auto& pin : pins_of(guarded.pair.right))
+    if (pin.find("-tcx-") != std::string::npos) std::filesystem::remove(pin);
+  EXPECT_THAT(guarded.run("list", 1).errors, HasSubstr("not attached"));
+  guarded.run("attach -i veth1");
+  EXPECT_THAT(guarded.rules(), IsEmpty());
+  EXPECT_TRUE(guarded.pings());
+}
+
+// Linux 5.18: a native program that takes packets in several buffers may sit on an interface with jumbo frames.
+TEST(guard_life, jumbo_frames_are_no_reason_against_native_xdp) {
+  const GuardedPair guarded("");
+  guarded.pair.left.run("ip link set veth0 mtu 9000");
+  guarded.pair.right.run("ip link set veth1 mtu 9000");
+  guarded.run("attach -i veth1 --mode native");
+  guarded.run("block any --protocol udp");
+  EXPECT_EQ(guarded.pair.left.run("ping -n -c 1 -W 1 -s 8000 -M do 10.9.0.2 >/dev/null && echo yes || true"), "yes\n");
+  EXPECT_FALSE(guarded.arrives(1000));
+}
+
+TEST(guard_life, without_privileges_the_status_is_3) {
+  const GuardedPair guarded;
+  for (const char* words : {"list", "block 10.9.0.1", "attach -i veth1", "stats"}) {
+    const auto status = guarded.pair.right.run(std::string("setpriv --reuid 65534 --regid 65534 --clear-groups ") +
+                                               SONDE_PROGRAM + " guard " + words + " >/dev/null 2>&1; echo $?");
+    EXPECT_EQ(status, "3\n") << words;
+  }
+}
+
 TEST(guard_life, several_interfaces_and_one_that_vanishes) {
   const GuardedPair guarded("");
   const auto& right = guarded.pair.right;
