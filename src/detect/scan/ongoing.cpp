@@ -115,7 +115,7 @@ OngoingScan* OngoingScans::same_by_decoy(const GroupKey& key, const Group& group
 }
 
 void OngoingScans::start(const GroupKey& key, const Group& group, const Probed* forgotten, bool fragments,
-                         std::int64_t wall_ns, const Report& report) {
+                         std::int64_t wall_ns) {
   auto* scan = same_by_decoy(key, group, wall_ns);
   const bool is_new = scan == nullptr;
   if (is_new) {
@@ -147,8 +147,6 @@ void OngoingScans::start(const GroupKey& key, const Group& group, const Probed* 
     scan->probed.open += contact.answer >= Answer::open;
     if (event.flows.size() < most_samples) event.flows.push_back(sample_of_contact(contact, key.source, key.method));
   }
-  const auto describe = [scan](SecurityEvent& to) { scan->describe(to); };
-  if (is_new) scan->incident.start(context_, wall_ns, report, describe);
 }
 
 void OngoingScans::forget(const OngoingScan& scan) {
@@ -162,6 +160,7 @@ void OngoingScans::advance(std::int64_t wall_ns, const Report& report) {
   for (auto scan = scans_.begin(); scan != scans_.end();) {
     const auto next = std::next(scan);
     const auto describe = [&](SecurityEvent& event) { scan->describe(event); };
+    if (!scan->incident.started()) scan->incident.start(context_, wall_ns, report, describe);
     if (scan->incident.quiet(wall_ns, limits_.quiet_ns)) {
       scan->incident.end(wall_ns, report, describe);
       forget(*scan);
@@ -174,7 +173,11 @@ void OngoingScans::advance(std::int64_t wall_ns, const Report& report) {
 }
 
 void OngoingScans::finish(std::int64_t wall_ns, const Report& report) {
-  for (auto& scan : scans_) scan.incident.end(wall_ns, report, [&](SecurityEvent& event) { scan.describe(event); });
+  for (auto& scan : scans_) {
+    const auto describe = [&](SecurityEvent& event) { scan.describe(event); };
+    if (!scan.incident.started()) scan.incident.start(context_, wall_ns, report, describe);
+    scan.incident.end(wall_ns, report, describe);
+  }
   scans_.clear();
   context_.scanners.clear();
   by_source_.clear();

@@ -32,9 +32,9 @@ class OngoingScans {
 
   [[nodiscard]] OngoingScan* find(const Address& source, ScanMethod method);
   /// A scan that has been found; by decoys, if another source does the same to the same target at the same time.
-  /// `forgotten`: what the group has no place for any more; null: nothing.
-  void start(const GroupKey& key, const Group& group, const Probed* forgotten, bool fragments, std::int64_t wall_ns,
-             const Report& report);
+  /// Reported by the next advance() or finish(), so that the decoys of one moment are named together. `forgotten`: what
+  /// the group has no place for any more; null: nothing.
+  void start(const GroupKey& key, const Group& group, const Probed* forgotten, bool fragments, std::int64_t wall_ns);
   void advance(std::int64_t wall_ns, const Report& report);
   void finish(std::int64_t wall_ns, const Report& report);
 

@@ -42,7 +42,7 @@ class ScanDetector final : public Detector {
   void note(const FlowSight& flow, const Probe& probe, const Contact& contact);
   void look_at(const GroupKey& key, Group& group, const FlowSight& flow);
   /// True: the group is done with.
-  bool judge(const GroupKey& key, std::int64_t wall_ns, bool everything, const Report& report);
+  bool judge(const GroupKey& key, std::int64_t wall_ns, bool everything);
 
   ScanLimits limits_;
   Contacts contacts_;
@@ -126,7 +126,7 @@ void ScanDetector::look_at(const GroupKey& key, Group& group, const FlowSight& f
   candidates_.push_back(key);
 }
 
-bool ScanDetector::judge(const GroupKey& key, std::int64_t wall_ns, bool everything, const Report& report) {
+bool ScanDetector::judge(const GroupKey& key, std::int64_t wall_ns, bool everything) {
   auto* group = contacts_.find(key);
   if (!group || !group->is_candidate) return true;
   if (ongoing_.find(key.source, key.method)) {  // found by its other group
@@ -137,7 +137,7 @@ bool ScanDetector::judge(const GroupKey& key, std::int64_t wall_ns, bool everyth
                                                   wall_ns, everything)
                                    : is_port_scan(*group, key.method, limits_, wall_ns, everything);
   if (is_scan) {
-    ongoing_.start(key, *group, contacts_.forgotten(key), fragments_.contains(hash_of(key.source)), wall_ns, report);
+    ongoing_.start(key, *group, contacts_.forgotten(key), fragments_.contains(hash_of(key.source)), wall_ns);
     contacts_.erase(key);
     return true;
   }
@@ -148,12 +148,12 @@ bool ScanDetector::judge(const GroupKey& key, std::int64_t wall_ns, bool everyth
 }
 
 void ScanDetector::advance(std::int64_t wall_ns, const Report& report) {
-  std::erase_if(candidates_, [&](const GroupKey& key) { return judge(key, wall_ns, false, report); });
+  std::erase_if(candidates_, [&](const GroupKey& key) { return judge(key, wall_ns, false); });
   ongoing_.advance(wall_ns, report);
 }
 
 void ScanDetector::finish(std::int64_t wall_ns, const Report& report) {
-  std::erase_if(candidates_, [&](const GroupKey& key) { return judge(key, wall_ns, true, report); });
+  std::erase_if(candidates_, [&](const GroupKey& key) { return judge(key, wall_ns, true); });
   ongoing_.finish(wall_ns, report);
 }
 
