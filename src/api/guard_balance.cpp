@@ -10,7 +10,7 @@ namespace {
 
 // By GuardVerdict; of a limit what passes.
 constexpr std::array by_verdict{SONDE_GUARD_PASSED_NEVER, SONDE_GUARD_PASSED_ALLOW, SONDE_GUARD_DROPPED_BLOCK,
-                              SONDE_GUARD_PASSED_LIMIT, SONDE_GUARD_DROPPED_DEFAULT};
+                                SONDE_GUARD_PASSED_LIMIT, SONDE_GUARD_DROPPED_DEFAULT};
 
 bool near(std::uint64_t a, std::uint64_t b, std::uint64_t slack) { return std::max(a, b) - std::min(a, b) <= slack; }
 
