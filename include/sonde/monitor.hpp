@@ -14,6 +14,7 @@
 #include "sonde/loss.hpp"
 #include "sonde/packet.hpp"
 #include "sonde/result.hpp"
+#include "sonde/security.hpp"
 
 namespace sonde {
 
@@ -38,6 +39,7 @@ struct PacketStats {
 };
 
 using PacketHandler = std::function<void(const Packet&)>;
+using SecurityHandler = std::function<void(const SecurityEvent&)>;
 using EventHandler = std::function<void(std::span<const std::uint8_t>)>;
 
 /// A BPF map of the monitor's object, by bytes. Values of per-CPU maps hold one slot a possible CPU, each rounded up to
@@ -93,6 +95,19 @@ class SONDE_EXPORT NetworkMonitor {
   /// Records of a ring buffer map of the object go to the handler; call before start(). The bytes are valid in the
   /// call.
   Result<void> on_event(const std::string& ring_map, EventHandler handler);
+
+  /// Thresholds of the detectors, by key as in security_options(), or all of them; call before start().
+  /// ErrorKind::usage names the key or the value, and what was expected.
+  Result<void> set_security_config(std::string_view key, std::string_view value);
+  Result<void> set_security_config(SecurityConfig config);
+
+  /// Scans, floods, spoofing and the like on the attached interfaces go to the handler, which a thread of its own
+  /// calls; call before start(), which attaches programs that count flows to the same interfaces. What goes on when the
+  /// monitor is closed ends then.
+  Result<void> on_security_event(SecurityHandler handler);
+
+  /// As loss(), of the packets whose flows were looked at for security events. Empty before close().
+  [[nodiscard]] LossReport security_loss() const;
 
   /// Starts the thread that hands over packets and custom events. Without a packet handler the kernel emits no packets.
   Result<void> start(PacketHandler handler = {});

@@ -13,6 +13,7 @@
 #include "kernel/object.hpp"
 #include "kernel/ring_reader.hpp"
 #include "monitor_flows.hpp"
+#include "monitor_security.hpp"
 #include "registry/sources.hpp"
 #include "sensors/packets/attachment.hpp"
 #include "sensors/packets/packets.hpp"
@@ -73,6 +74,8 @@ struct NetworkMonitor::State {
   std::atomic<bool> stopping{false};
   std::uint64_t handed_over = 0;
   std::unique_ptr<MonitorFlows> flows;  ///< null: off
+  MonitorOptions options;
+  MonitorSecurity security;
 
   // Until close() has detached everything and nothing waits any more.
   void read_all() {
@@ -156,6 +159,7 @@ Result<NetworkMonitor> NetworkMonitor::make(const MonitorOptions& options) {
   if (!object) return std::unexpected(object.error());
   auto state = std::make_unique<State>();
   state->object.emplace(std::move(*object));
+  state->options = options;
   state->is_packets = true;
   state->buffer_bytes = options.buffer_bytes;
   state->attachments.emplace(*state->object, packets::AttachOptions{.xdp = *xdp,
@@ -216,9 +220,26 @@ Result<void> NetworkMonitor::start(PacketHandler handler) {
     auto on = state.switch_events(1);
     if (!on) return on;
   }
+  std::vector<std::string> interfaces;
+  for (const auto& [ifindex, name] : state.names) interfaces.push_back(name);
+  if (auto started = state.security.start(interfaces, state.options); !started) return started;
   state.thread = std::thread([&state] { state.read_all(); });
   return {};
 }
+
+Result<void> NetworkMonitor::set_security_config(std::string_view key, std::string_view value) {
+  return state_->security.set(key, value);
+}
+
+Result<void> NetworkMonitor::set_security_config(SecurityConfig config) {
+  return state_->security.set(std::move(config));
+}
+
+Result<void> NetworkMonitor::on_security_event(SecurityHandler handler) {
+  return state_->security.on_event(std::move(handler));
+}
+
+LossReport NetworkMonitor::security_loss() const { return state_->security.loss(); }
 
 Result<MonitorMap> NetworkMonitor::map(const std::string& name) const {
   auto info = state_->object->map_info(name);
@@ -277,6 +298,7 @@ void NetworkMonitor::close() {
   state_->custom_links.clear();
   state_->attachments->detach();
   if (state_->flows) state_->flows->close();
+  state_->security.close();
   state_->stopping.store(true);
   if (state_->thread.joinable()) state_->thread.join();
 }

@@ -83,7 +83,7 @@ void FileEvidence::take(const SecurityEvent& event, const std::string& path) {
     if (std::ranges::find(wanted.packets.addresses, address) == wanted.packets.addresses.end())
       wanted.packets.addresses.push_back(address);
   wanted.first_ns = event.first_wall_ns;
-  wanted.last_ns = event.last_wall_ns;
+  wanted.last_ns = std::max(event.last_wall_ns, event.wall_ns);
   if (!path.empty()) wanted.path = path;
 }
 

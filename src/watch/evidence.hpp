@@ -36,7 +36,7 @@ class FileEvidence {
     std::uint32_t snaplen = 0;
   };
 
-  /// The packets of the event, from its first to its last one, shall go to `path`. Call again when it goes on.
+  /// The packets of the event, from its first one until it was over, shall go to `path`. Call again when it goes on.
   void take(const SecurityEvent& event, const std::string& path);
   /// Reads `capture_file` once more. The files are there afterwards, at most `packets` in each.
   [[nodiscard]] Result<void> write(const std::string& capture_file, const Limits& limits) const;

@@ -33,8 +33,7 @@ std::vector<std::string> words_of(std::string_view text) {
 
 // The rule is what the event says, word by word, but for its TTL: what is printed is what is done.
 Result<GuardRule> Responder::rule_for(const SecurityEvent& event) const {
-  if (event.block.empty() || !event.response.starts_with(guard_command))
-    return fail(ErrorKind::failed, "no address whose packets could be told from others'");
+  if (!event.response.starts_with(guard_command)) return fail(ErrorKind::failed, "no rule of the guard helps");
   const auto words = words_of(std::string_view(event.response).substr(guard_command.size()));
   auto rules = parse_guard_rule(words);
   if (!rules) return std::unexpected(rules.error());
@@ -49,7 +48,7 @@ Result<GuardRule> Responder::rule_for(const SecurityEvent& event) const {
 }
 
 void Responder::respond(SecurityEvent& event) {
-  if (event.response.empty()) return;
+  if (event.block.empty()) return;
   auto rule = rule_for(event);
   if (rule && events_.size() >= most_blocked)
     rule = fail(ErrorKind::failed, fmt::format("{} attacks are being blocked", most_blocked));

@@ -28,7 +28,8 @@ struct ResponderOptions {
   bool dry_run = false;
 };
 
-/// Between the detectors and the output. Each event is answered at most once, when it starts.
+/// Between the detectors and the output. An event whose address can be blocked is answered once, when it starts; what
+/// this host does itself, and what comes from forged or too many sources, is only shown.
 ///
 /// The guard drops before flows are counted, so the detectors see a blocked attack end. Such an end is held back while
 /// the rule goes on dropping; what is shown instead is how it goes on. It is over when the rule has dropped nothing for

@@ -124,7 +124,8 @@ class Block {
   void answer() {
     if (!event_.action.empty())
       line("done", escaped(event_.action) + (event_.undo.empty() ? "" : "; undo: " + escaped(event_.undo)));
-    else if (event_.state == SecurityState::started && !event_.response.empty())
+    // Who can take back what was done need not be told how to do it.
+    if (event_.state == SecurityState::started && event_.undo.empty() && !event_.response.empty())
       line("stop it", escaped(event_.response));
   }
 

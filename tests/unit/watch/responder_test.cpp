@@ -97,19 +97,18 @@ TEST_F(Responding, NeverBlocksItsOwnAddresses) {
 
 TEST_F(Responding, TellsWhyNothingWasDone) {
   auto responder = make();
-  auto spoofed = scan(SecurityState::started, 0);
-  spoofed.block.clear();
-  spoofed.response = "sonde guard limit any --protocol udp --rate 100";
-  responder.take(spoofed, show);
+  auto other_command = scan(SecurityState::started, 0);
+  other_command.response = "sysctl -w net.ipv4.tcp_syncookies=1";
+  responder.take(other_command, show);
   guard.error = Error{ErrorKind::failed, 0, "no guard", "attach it"};
   auto other = scan(SecurityState::started, 0);
   other.id = 8;
   responder.take(other, show);
-  auto nothing_helps = scan(SecurityState::started, 0);
-  nothing_helps.response.clear();
-  responder.take(nothing_helps, show);
+  auto forged = scan(SecurityState::started, 0);
+  forged.block.clear();
+  responder.take(forged, show);
   ASSERT_EQ(shown.size(), 3U);
-  EXPECT_THAT(shown[0].action, HasSubstr("not blocked: no address"));
+  EXPECT_THAT(shown[0].action, HasSubstr("not blocked: no rule"));
   EXPECT_THAT(shown[1].action, HasSubstr("not blocked: no guard (attach it)"));
   EXPECT_EQ(shown[2].action, "");
   EXPECT_EQ(responder.blocked(), 0U);
