@@ -9,10 +9,11 @@ import time
 import results
 from capture import bench as capture
 from flows import bench as flows
+from guard import bench as guard
 from micro import bench as micro
 from owners import bench as owners
 
-BENCHES = {'capture': capture.run, 'flows': flows.run, 'micro': micro.run, 'owners': owners.run}
+BENCHES = {'capture': capture.run, 'guard': guard.run, 'flows': flows.run, 'micro': micro.run, 'owners': owners.run}
 
 
 def stop(number, _frame):
