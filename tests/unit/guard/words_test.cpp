@@ -186,5 +186,45 @@ TEST(words_rules, random_rules_are_the_same_after_text) {
   }
 }
 
+// Lines with a few bytes changed: an error names its line, and what is read is written so that it reads the same.
+TEST(words_rules, changed_lines_are_refused_or_mean_what_they_say) {
+  const std::string lines[] = {
+      "limit 10.0.0.0/8 any --protocol udp --dst-port 53-54 --rate 12kbit --burst 4k --comment \"a b\"",
+      "block 2001:db8::/32 192.0.2.7 --ttl 90s --direction=both --src-port=1-2 --dry-run # end",
+      "default drop --protocol 6 -i eth0 --comment 'it''s'", "198.51.100.7 --ttl 1h"};
+  constexpr std::string_view bytes = " \t\"'\\#-=/.:,0159abfmksx\n\r\x00\xff";
+  std::mt19937 random(5);
+  const auto pick = [&](std::size_t most) { return std::uniform_int_distribution<std::size_t>(0, most)(random); };
+  std::size_t read_lines = 0;
+  for (int i = 0; i < 100'000; ++i) {
+    auto line = lines[pick(std::size(lines) - 1)];
+    for (auto changes = pick(3); changes > 0; --changes) {
+      const auto at = pick(line.size() - 1);
+      const auto byte = bytes[pick(bytes.size() - 1)];
+      if (pick(2) == 0)
+        line.erase(at, 1 + pick(3));
+      else if (pick(1) == 0)
+        line.insert(at, 1, byte);
+      else
+        line[at] = byte;
+    }
+    const auto rules = parse_guard_rules(line, GuardVerdict::block, now);
+    if (!rules) {
+      ASSERT_TRUE(rules.error().message.starts_with("line ")) << line;
+      continue;
+    }
+    ++read_lines;
+    for (const auto& rule : *rules) {
+      const auto again = parse_guard_rules(rule.text(now), GuardVerdict::block, now);
+      ASSERT_TRUE(again) << rule.text(now) << ": " << again.error().text();
+      ASSERT_EQ(again->size(), 1U) << rule.text(now);
+      ASSERT_EQ(again->front().text(now), rule.text(now));
+      ASSERT_EQ(again->front().comment, rule.comment);
+      ASSERT_EQ(again->front().network, rule.network);
+    }
+  }
+  EXPECT_GT(read_lines, 20'000U);
+}
+
 }  // namespace
 }  // namespace sonde
