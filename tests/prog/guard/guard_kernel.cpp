@@ -91,6 +91,15 @@ GuardRun GuardKernel::run(const std::string& program, const Bytes& frame, std::u
   return {is_drop(program, run.retval), moved(before, totals())};
 }
 
+void run_many(int program, const Bytes& frame, std::uint32_t times) {
+  LIBBPF_OPTS(bpf_test_run_opts, run);
+  run.data_in = frame.data();
+  run.data_size_in = static_cast<__u32>(frame.size());
+  run.repeat = static_cast<int>(times);
+  if (bpf_prog_test_run_opts(program, &run) != 0)
+    throw std::runtime_error("BPF_PROG_TEST_RUN: " + std::string(std::strerror(errno)));
+}
+
 GuardRun GuardKernel::run_tc(const std::string& program, const Bytes& frame, std::uint32_t ifindex,
                              std::uint32_t gso_segments) {
   const auto before = totals();

@@ -44,6 +44,9 @@ class GuardKernel {
   std::optional<guard::RuleSetMap> rule_set_;
 };
 
+/// Runs an XDP program so often. For threads that do not look at totals.
+void run_many(int program, const Bytes& frame, std::uint32_t times);
+
 /// Wall time is monotonic time plus this, in the tests.
 inline constexpr std::int64_t test_wall_offset_ns = 1'800'000'000'000'000'000;
 [[nodiscard]] guard::CompileOptions compile_options();
