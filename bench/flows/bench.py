@@ -122,7 +122,8 @@ def program_cost(build):
     lines = []
     for flows in TARGETS:
         for table in ['sonde', 'lru', 'hash', 'per_cpu', 'none']:
-            command = [build / 'bench/flows/flow_cost', '--table', table, '--flows', flows, '--repeat', 1_500_000, '--rounds', 3]
+            command = [build / 'bench/flows/flow_cost', '--table', table, '--flows', flows, '--repeat', 1_500_000,
+                       '--rounds', 3]
             done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
             if done.returncode != 0:
                 raise BenchError(done.stderr)
