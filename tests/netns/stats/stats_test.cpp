@@ -28,7 +28,8 @@ struct Stats {
 Stats run_stats(const NetworkNamespace& where, std::vector<std::string> words, const std::function<void()>& traffic) {
   words.insert(words.begin(), {SONDE_PROGRAM, "stats"});
   Process process(where, std::move(words));
-  if (!process.wait_for_error_text("veth0: in by", std::chrono::minutes{2})) throw std::runtime_error("no start: " + process.errors());
+  if (!process.wait_for_error_text("veth0: in by", std::chrono::minutes{2}))
+    throw std::runtime_error("no start: " + process.errors());
   traffic();
   process.signal(SIGINT);
   Stats stats;
