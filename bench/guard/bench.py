@@ -117,6 +117,10 @@ def rate_text(value):
     return f'{value / 1e6:.2f} M/s'
 
 
+def seconds_text(value):
+    return f'{value:.2f} s'
+
+
 def drops(build):
     cases = [Case(name, rules) for rules in RULES for name in FILTERS
              if not (name == 'xdp-filter' and rules > XDP_FILTER_HOLDS)]
@@ -172,7 +176,7 @@ def passes(build):
 
 def sonde_apply(build, net, file):
     sonde = build / 'cli/sonde'
-    script = f'mount -t bpf bpf /sys/fs/bpf; {sonde} guard attach b0 >/dev/null && time -p {sonde} guard apply {file} ' \
+    script = f'{sonde} guard attach -i b0 >/dev/null && time -p {sonde} guard apply {file} ' \
              f'>/dev/null; status=$?; {sonde} guard detach >/dev/null; exit $status'
     return subprocess.run(['ip', 'netns', 'exec', net.b, 'bash', '-c', script], capture_output=True, text=True,
                           check=False)
@@ -180,8 +184,8 @@ def sonde_apply(build, net, file):
 
 def loading(build):
     compiled = json.loads(call(tool(build), 'compile', '--rules', 1_000_000, '--mixed', '--rounds', 5))['seconds']
-    rows = [verdict.at_most('compile and load 1,000,000 networks', compiled, 3, verdict.seconds,
-                            sonde=verdict.seconds(compiled), peer='')]
+    rows = [verdict.at_most('compile and load 1,000,000 networks', compiled, 3, seconds_text,
+                            sonde=seconds_text(compiled), peer='')]
     with tempfile.TemporaryDirectory() as folder, Namespaces(offload=False) as net:
         file = pathlib.Path(folder) / 'networks'
         file.write_text(call(tool(build), 'rules', '--rules', 1_000_000, '--mixed'))
@@ -192,8 +196,8 @@ def loading(build):
                 return rows, f'`sonde guard apply` did not run: {done.stderr.strip()[:300]}\n'
             times.append(float(next(line.split()[1] for line in done.stderr.splitlines() if line.startswith('real'))))
     applied = statistics.median(times)
-    rows.append(verdict.at_most('`sonde guard apply` of a file of 1,000,000 networks', applied, 3, verdict.seconds,
-                                sonde=verdict.seconds(applied), peer=''))
+    rows.append(verdict.at_most('`sonde guard apply` of a file of 1,000,000 networks', applied, 3, seconds_text,
+                                sonde=seconds_text(applied), peer=''))
     return rows, ''
 
 

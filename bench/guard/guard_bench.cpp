@@ -319,7 +319,8 @@ int main(int argc, char** argv) try {
     sub->callback([&command, run = entry.run] { command = run; });
     sub->add_option("--rules", options.rules, "How many");
     sub->add_flag("--mixed", options.mixed, "Networks of many lengths instead of single addresses");
-    sub->add_option("--kind", options.kind, "hold: guard, hash_filter, empty_pass, empty_drop; cost: pass, hit, hash_filter");
+    sub->add_option("--kind", options.kind,
+                    "hold: guard, hash_filter, empty_pass, empty_drop; cost: pass, hit, hash_filter");
     sub->add_option("--interface", options.interface);
     sub->add_option("--destination", options.destination, "MAC address");
     sub->add_option("--format", options.format, "plain, nft");
