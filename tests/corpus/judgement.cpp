@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// detect_judgement [RUNS [SCENE]]: plays every scene (or one) RUNS times and prints the table of docs/detections.md.
+// detect_judgement [RUNS [SCENE [SEED]]]: plays every scene (or one, or "all") RUNS times, with seeds from SEED (1) on,
+// and prints the table of docs/detections.md.
 // detect_judgement limits [RUNS]: the same for what is known to be missed or imagined.
 // detect_judgement options: prints its table of thresholds.
 #include <fmt/core.h>
@@ -26,18 +27,19 @@ int main(int count, char** words) {
     return 0;
   }
   const int runs = count > 1 ? std::atoi(words[1]) : 20;
-  const std::string_view only = count > 2 ? words[2] : "";
+  const std::string_view only = count > 2 && std::string_view(words[2]) != "all" ? words[2] : "";
+  const std::uint64_t seed = count > 3 ? std::strtoull(words[3], nullptr, 10) : 1;
   if (runs < 1) {
-    fmt::print(stderr, "usage: detect_judgement [RUNS [SCENE]] | limits [RUNS] | options\n");
+    fmt::print(stderr, "usage: detect_judgement [RUNS [SCENE [SEED]]] | limits [RUNS] | options\n");
     return 2;
   }
   std::vector<Score> scores;
   const auto wanted = [&](std::string_view name) { return only.empty() || only == name; };
   for (const auto& scene : benign_scenes())
-    if (wanted(scene.name)) scores.push_back(judge_benign(scene, scene.is_long ? std::max(1, runs / 4) : runs));
-  if (wanted("mixes")) scores.push_back(judge_mixes(runs));
+    if (wanted(scene.name)) scores.push_back(judge_benign(scene, scene.is_long ? std::max(1, runs / 4) : runs, seed));
+  if (wanted("mixes")) scores.push_back(judge_mixes(runs, seed));
   for (const auto& scene : attack_scenes())
-    if (wanted(scene.name)) scores.push_back(judge_attack(scene, runs));
+    if (wanted(scene.name)) scores.push_back(judge_attack(scene, runs, seed));
   for (const auto& score : scores)
     for (const auto& note : score.notes) fmt::print(stderr, "{}\n", note);
   fmt::print("{}", table_of(scores));

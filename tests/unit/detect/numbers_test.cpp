@@ -82,8 +82,8 @@ void flood(Watched& watched, int seconds, std::uint32_t per_second) {
   std::uint64_t id = 1'000'000;
   for (int i = 0; i < seconds; ++i) {
     const auto start_ns = corpus::epoch_ns + (100 + i) * second_ns;
-    for (std::uint32_t j = 0; j < per_second; ++j)
-      watched.detectors.observe(refused(++id, static_cast<std::uint16_t>(id), victim, 80, start_ns), watched.report);
+    for (std::uint32_t j = 0; j < per_second; ++j, ++id)
+      watched.detectors.observe(refused(id, static_cast<std::uint16_t>(id), victim, 80, start_ns), watched.report);
     watched.detectors.advance(start_ns + second_ns, watched.report);
   }
 }
