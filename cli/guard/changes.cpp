@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -48,12 +49,17 @@ int finish(const Environment& env, const Result<GuardChange>& change, bool plan_
   return well;
 }
 
-// What was added, a line each with its id.
-int finish_add(const Environment& env, const Rules& rules, const Result<GuardChange>& change) {
+std::int64_t wall_now() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(now).count();
+}
+
+// What was added, a line each with its id, in the words that were read at `now`.
+int finish_add(const Environment& env, const Rules& rules, const Result<GuardChange>& change, std::int64_t now) {
   if (!change) return report(env, change.error());
   for (const auto& notice : change->notices) env.err << "sonde: warning: " << notice << '\n';
   for (std::size_t i = 0; i < rules.size(); ++i)
-    env.out << fmt::format("rule {}: {}\n", change->ids[i], rules[i].text());
+    env.out << fmt::format("rule {}: {}\n", change->ids[i], rules[i].text(now));
   return well;
 }
 
@@ -97,7 +103,7 @@ Result<GuardChange> remove_policies(Guard& guard, const GuardWords& words, const
 int set_policy(const Environment& env, Guard& guard, const GuardWords& words, const std::string& policy,
                const Rules& rules) {
   if (policy == "pass") return finish(env, remove_policies(guard, words, rules));
-  return finish_add(env, rules, guard.add(rules, change_options(words)));
+  return finish_add(env, rules, guard.add(rules, change_options(words)), wall_now());
 }
 
 bool is_policy(const std::string& word) { return word == "drop" || word == "pass"; }
@@ -132,11 +138,12 @@ int run_detach(const Environment& env, const GuardCommand&, const GuardWords& wo
 }
 
 int run_verdict(const Environment& env, const GuardCommand& command, const GuardWords& words) {
-  const auto rules = parse_guard_rule(words.rule.after({command.name}));
+  const auto now = wall_now();
+  const auto rules = parse_guard_rule(words.rule.after({command.name}), now);
   if (!rules) return report(env, rules.error());
   auto guard = Guard::open();
   if (!guard) return report(env, guard.error());
-  return finish_add(env, *rules, guard->add(*rules, change_options(words)));
+  return finish_add(env, *rules, guard->add(*rules, change_options(words)), now);
 }
 
 int run_default(const Environment& env, const GuardCommand&, const GuardWords& words) {
