@@ -40,8 +40,11 @@ Result<void> Runtime::collect() {
   sights_.begin();
   auto collected = source_->collect(sights_);
   sights_.end();
-  detectors_.advance(source_->now_wall_ns(), report_);
   finished_ = source_->finished() || !collected;
+  // A pipe whose step of packet time is not over has shown nothing yet.
+  const auto now = source_->now_wall_ns();
+  if (now != advanced_ns_) detectors_.advance(now, report_);
+  advanced_ns_ = now;
   if (finished_) detectors_.finish(source_->now_wall_ns(), report_);
   return collected;
 }

@@ -53,6 +53,7 @@ class Runtime {
   detect::Detectors detectors_;
   Sights sights_;
   Clock::time_point next_;
+  std::int64_t advanced_ns_ = 0;
   bool stopping_ = false;
   bool finished_ = false;
 };
