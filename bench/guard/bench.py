@@ -13,23 +13,23 @@ from capture import verdict
 from capture.network import Namespaces, Program, call, in_namespace
 
 CPU = 0
-REPETITIONS = 5
+REPETITIONS = 3
 SECONDS = 0.8
 XDP_FILTER_HOLDS = 10_000
 RULES = (1, 10_000, 1_000_000)
 
 NOTES = '''\
 One core: the generator (BPF_PROG_TEST_RUN with live frames, redirected into a veth) and the receive path of the veth run
-on CPU 0, with real-time priority. Every frame has another source, picked at random from the addresses of the rules, and is dropped. A rate is what
-b0 received a second, the generator's own work included; the stack behind must have seen nothing. Medians of alternating
-repetitions.
+on CPU 0, with real-time priority. Every frame has another source, picked at random from the addresses of the rules, and
+is dropped. A rate is what b0 received a second, the generator's own work included ("empty drop" is that alone); the stack
+behind must have seen nothing. Medians; repetitions: {REPETITIONS}, alternating.
 
 - **xdp-filter** (Debian's xdp-tools) holds 10,000 addresses. With 1,000,000 the stand-in takes its place: its look-up,
   one address in a per-CPU hash map and a counter of the action, in a program of the bench; it is measured with fewer
   rules, too. xdp-filter's own map is filled by the bench, for it takes milliseconds an address.
 - **nftables**: one interval set of the same addresses and one rule, at the ingress hook of the interface, the earliest
   there is.
-- **pass**: packets of random addresses (65,536 times 65,536 of them) that no rule is for. By BPF_PROG_TEST_RUN behind a
+- **pass**: packets of random addresses, out of all of IPv4, nearly none of which has a rule. By BPF_PROG_TEST_RUN behind a
   program that changes the address, over an empty program behind the same; and by rate, where a tc program behind ends
   the packets. The networks are as blocklists have them: half single addresses, a third /24, the rest /20 to /31.
 - **loading**: 1,000,000 such networks from a file, the command from start to end.
@@ -176,7 +176,7 @@ def passes(build):
 
 def sonde_apply(build, net, file):
     sonde = build / 'cli/sonde'
-    script = f'{sonde} guard attach -i b0 >/dev/null && time -p {sonde} guard apply {file} ' \
+    script = f'{sonde} guard attach -i b0 >/dev/null && time -p chrt --fifo 1 {sonde} guard apply {file} ' \
              f'>/dev/null; status=$?; {sonde} guard detach >/dev/null; exit $status'
     return subprocess.run(['ip', 'netns', 'exec', net.b, 'bash', '-c', script], capture_output=True, text=True,
                           check=False)
@@ -210,4 +210,5 @@ def run(build):
         more, text = part(build)
         rows += more
         details += [f'### {name}\n\n{text}'] if text else []
-    return verdict.show(rows) + '\n' + NOTES + '\n' + '\n'.join(details)
+    notes = NOTES.replace('{REPETITIONS}', str(REPETITIONS))
+    return verdict.show(rows) + '\n' + notes + '\n' + '\n'.join(details)
