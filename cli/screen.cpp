@@ -90,6 +90,6 @@ Screen::~Screen() {
 
 void Screen::draw(const std::string& text) const { put(screen_text(text, size())); }
 
-ScreenSize Screen::size() const { return screen_size(STDOUT_FILENO); }
+ScreenSize Screen::size() const { return screen_size(terminal_); }
 
 }  // namespace sonde::cli

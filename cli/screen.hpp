@@ -32,6 +32,9 @@ class Screen {
 
   void draw(const std::string& text) const;
   [[nodiscard]] ScreenSize size() const;
+
+ private:
+  int terminal_ = 1;  ///< standard output
 };
 
 }  // namespace sonde::cli

@@ -37,7 +37,7 @@ class Collection final : public pipeline::FlowVisitor {
 
   Collection(pipeline::FlowSource& source, CollectionOptions options);
 
-  void visit(const pipeline::FlowSample& sample) override;
+  void visit(const pipeline::FlowSample& seen) override;
 
   /// The interval so far; begins the next one.
   [[nodiscard]] FlowTable take_table(std::chrono::nanoseconds interval);

@@ -69,8 +69,12 @@ struct FlowStream::State {
     sink_failed = true;
     if (done.error().code == EPIPE)
       pipe_closed = true;
-    else if (!summary.error)
-      summary.error = done.error();
+    else
+      keep_first_error(done);
+  }
+
+  void keep_first_error(const Result<void>& done) {
+    if (!done && !summary.error) summary.error = done.error();
   }
 
   void run();
@@ -211,8 +215,7 @@ bool FlowStream::State::ends(Clock::time_point now) const {
 }
 
 void FlowStream::State::collect() {
-  const auto done = source->collect(*collection);
-  if (!done && !summary.error) summary.error = done.error();
+  keep_first_error(source->collect(*collection));
   use_sink([](exporter::FlowSink& to) { return to.flush(); });
   tell();
 }
@@ -247,13 +250,11 @@ void FlowStream::State::run() {
     const auto now = Clock::now();
     if (!stopping && ends(now)) {
       stopping = true;
-      const auto stopped = source->stop();
-      if (!stopped && !summary.error) summary.error = stopped.error();
+      keep_first_error(source->stop());
     }
     if (!is_file && !stopping && now - last < plan.interval) {
       auto left = std::chrono::ceil<std::chrono::milliseconds>(plan.interval - (now - last));
-      const auto polled = source->poll(std::min(left, longest_wait));
-      if (!polled && !summary.error) summary.error = polled.error();
+      keep_first_error(source->poll(std::min(left, longest_wait)));
       continue;
     }
     collect();
