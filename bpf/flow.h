@@ -13,6 +13,8 @@
 #include <sonde/abi/packet.h>
 #include "parse.h"
 
+/* NOLINTBEGIN: this is C */
+
 enum {
 	SONDE_TCP_FIN = 0x01,
 	SONDE_TCP_SYN = 0x02,
@@ -444,5 +446,7 @@ SONDE_INLINE int sonde_flow_quoted_key(const __u8 *quote, __u32 size, __u32 grou
 	(void)sonde_flow_fill_key(key, scratch, scratch + 16, source_port, destination_port, protocol, group);
 	return 1;
 }
+
+/* NOLINTEND */
 
 #endif

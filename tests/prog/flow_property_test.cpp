@@ -42,7 +42,7 @@ class Property : public testing::TestWithParam<Case> {
     EXPECT_EQ(counters.no_key, model_.without_ip());
   }
 
-  [[nodiscard]] bool is_tc() const { return GetParam().program != std::string("sonde_xdp"); }
+  [[nodiscard]] static bool is_tc() { return GetParam().program != std::string("sonde_xdp"); }
 
   FlowPrograms programs_{{.light_path = GetParam().light_path}};
   FlowModel model_;

@@ -52,7 +52,7 @@ class KernelTable {
     FlowEnd end;
   };
 
-  void look(const Round& round, std::uint32_t slot, sonde_flow& flow, std::uint64_t& next_id, const Show& show);
+  void look(const Round& round, std::uint32_t slot, sonde_flow& shared, std::uint64_t& next_id, const Show& show);
   void show_changed(std::uint32_t slot, const sonde_flow& flow, FlowEnd end, std::uint64_t& next_id, const Show& show);
   Result<void> remove_ended(std::uint64_t& next_id, const Show& show);
 
