@@ -57,10 +57,13 @@ static __always_inline void walk_rules(struct guard_run *run, int hook, __u32 re
 	struct guard_walk *walk = run->walk;
 	__u32 needs = begin_walk(run, reference);
 
+	if (may_be_discovery(run->packet))
+		needs |= SONDE_GUARD_NEEDS_TRANSPORT;
 	if (needs & SONDE_GUARD_NEEDS_CLOCK)
 		walk->now = bpf_ktime_get_coarse_ns();
 	if (needs & SONDE_GUARD_NEEDS_TRANSPORT)
 		read_transport(run, hook);
+	walk->discovery = is_discovery(run->packet);
 	go_on(run);
 	verdict->outcome = SONDE_GUARD_PASSED;
 	if (walk->state == WALK_DEFAULT) {
@@ -99,7 +102,7 @@ static __always_inline void decide(struct guard_run *run, int hook, struct guard
 	}
 	rule_verdict = reference >> SONDE_GUARD_RULE_VERDICT_SHIFT & 7;
 	if (kind == SONDE_GUARD_KIND_RULE && header->any_first >= rule_verdict &&
-	    reference >> SONDE_GUARD_RULE_DIRECTIONS_SHIFT & packet->direction) {
+	    reference >> SONDE_GUARD_RULE_DIRECTIONS_SHIFT & packet->direction && !may_be_discovery(packet)) {
 		verdict->rule = reference & SONDE_GUARD_RULE_MASK;
 		verdict->outcome = outcome_of(rule_verdict);
 		count_rule(run, verdict->rule);

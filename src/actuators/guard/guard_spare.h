@@ -45,6 +45,13 @@ static __always_inline int is_discovery(const struct guard_packet *packet)
 	       packet->icmp_type == ICMPV6_LISTENER_REPORT2;
 }
 
+/* As far as the IPv6 header tells, before the transport was read: what follows extension headers is not known yet. */
+static __always_inline int may_be_discovery(const struct guard_packet *packet)
+{
+	return packet->family == SONDE_GUARD_FAMILY6 &&
+	       (packet->protocol == IP_ICMPV6 || extension_size(packet->protocol, 0));
+}
+
 static __always_inline int is_loopback6(const __u32 *address)
 {
 	return !address[0] && !address[1] && !address[2] && address[3] == bpf_htonl(1);

@@ -32,6 +32,7 @@ struct guard_walk {
 	__u8 outcome;
 	__u8 state;
 	__u8 not_spared; /* the packet is none that default_drop rules spare */
+	__u8 discovery;  /* block and limit rules concern it only if they name its protocol */
 };
 
 static __always_inline __u32 list_word(const struct guard_run *run, __u32 place)
@@ -94,6 +95,11 @@ static __always_inline __u8 outcome_of(__u8 verdict)
 	}
 }
 
+static __always_inline int drops_or_limits(__u32 verdict)
+{
+	return verdict == SONDE_GUARD_BLOCK || verdict == SONDE_GUARD_LIMIT;
+}
+
 /* 1: the rule has decided. */
 static __always_inline long ask_record(const struct guard_run *run, __u32 number)
 {
@@ -106,6 +112,8 @@ static __always_inline long ask_record(const struct guard_run *run, __u32 number
 		return 0;
 	record = &records[number % SONDE_GUARD_RECORDS];
 	if (!matches(run, record))
+		return 0;
+	if (walk->discovery && drops_or_limits(record->verdict) && !(record->flags & SONDE_GUARD_RECORD_PROTOCOL))
 		return 0;
 	if (record->verdict == SONDE_GUARD_DEFAULT_DROP && !walk->not_spared) {
 		walk->pending = number;
@@ -136,6 +144,8 @@ static __always_inline long ask_plain(const struct guard_run *run, __u32 word)
 	struct guard_walk *walk = run->walk;
 
 	if (!(word >> SONDE_GUARD_WORD_DIRECTIONS_SHIFT & run->packet->direction))
+		return 0;
+	if (walk->discovery && drops_or_limits(word >> SONDE_GUARD_WORD_VERDICT_SHIFT))
 		return 0;
 	walk->rule = word & SONDE_GUARD_WORD_MASK;
 	walk->outcome = outcome_of(word >> SONDE_GUARD_WORD_VERDICT_SHIFT);

@@ -97,6 +97,8 @@ bool matches(const GuardRule& rule, const GuardPacket& packet) {
   if (!network_matches(rule.network, packet)) return false;
   if (rule.verdict == GuardVerdict::default_drop && packet.evasive) return true;
   if (rule.protocol && rule.protocol != packet.protocol) return false;
+  const bool restricts = rule.verdict == GuardVerdict::block || rule.verdict == GuardVerdict::limit;
+  if (restricts && !rule.protocol && is_discovery(packet)) return false;
   return ports_match(rule.source_ports, packet.source_port) &&
          ports_match(rule.destination_ports, packet.destination_port);
 }
