@@ -6,8 +6,8 @@
 #include "capture/capture.hpp"
 #include "doctor/doctor.hpp"
 #include "events/commands.hpp"
-#include "guard/guard.hpp"
 #include "flows/flows.hpp"
+#include "guard/guard.hpp"
 #include "stats/stats.hpp"
 #include "watch/watch.hpp"
 
