@@ -8,6 +8,7 @@
 #include "filter/filter.hpp"
 #include "flows/packet_flow_source.hpp"
 #include "registry/choices.hpp"
+#include "registry/source_options.hpp"
 #include "registry/sources.hpp"
 #include "replay/file_source.hpp"
 #include "sensors/afpacket/afpacket.hpp"
@@ -66,26 +67,9 @@ Result<SourcePointer> open_afpacket(const FlowRequest& request) {
   return flows::make_packet_flows(std::move(*packets), packet_flow_options(request));
 }
 
-// The options that say something about owners, of those that are set.
-std::vector<std::string_view> owner_options(const FlowOptions& options) {
-  const OwnerOptions defaults;
-  const auto& owner = options.owner;
-  std::vector<std::string_view> given;
-  const auto add = [&](bool set, std::string_view name) {
-    if (set) given.push_back(name);
-  };
-  add(!owner.filter.pids.empty(), "--pid");
-  add(!owner.filter.processes.empty(), "--process");
-  add(!owner.filter.users.empty(), "--user");
-  add(!owner.filter.containers.empty(), "--container");
-  add(owner.hook != defaults.hook, "--hook");
-  add(owner.map_size != defaults.map_size, "--owner-map-size");
-  return given;
-}
-
 // XDP sees no sockets.
 Result<packets::OwnersChoice> owners_choice(const FlowOptions& options, packets::XdpChoice xdp) {
-  const auto given = owner_options(options);
+  const auto given = owner_options(options.owner);
   const bool asked = options.owners.value_or(false) || !given.empty();
   if (!given.empty() && !options.owners.value_or(true))
     return fail(ErrorKind::usage, std::string(given.front()) + ": owners are off by --no-owners");
@@ -129,20 +113,19 @@ bool reads_file(const FlowOptions& options) { return !options.read_file.empty();
 bool reads_interfaces(const FlowOptions& options) { return options.read_file.empty(); }
 
 std::vector<std::string_view> given_options(const FlowOptions& options) {
-  auto given = owner_options(options);
-  const auto add = [&](bool set, std::string_view name) {
-    if (set) given.push_back(name);
-  };
-  add(!options.interfaces.empty(), "-i");
-  add(!options.read_file.empty(), "-r");
-  add(options.xdp_mode.has_value(), "--xdp-mode");
-  add(options.buffer_bytes.has_value(), "--buffer");
-  add(options.owners.value_or(false), "owners");
-  return given;
+  GivenOptions given;
+  given.add(owner_options(options.owner));
+  given.add(!options.interfaces.empty(), "-i");
+  given.add(!options.read_file.empty(), "-r");
+  given.add(options.xdp_mode.has_value(), "--xdp-mode");
+  given.add(options.buffer_bytes.has_value(), "--buffer");
+  given.add(options.owners.value_or(false), "owners");
+  return given.all();
 }
 
 bool leaves_ebpf_open(const FlowOptions& options) {
-  return !reads_file(options) && !options.xdp_mode && !options.owners.value_or(false) && owner_options(options).empty();
+  return !reads_file(options) && !options.xdp_mode && !options.owners.value_or(false) &&
+         owner_options(options.owner).empty();
 }
 
 constexpr const char* file_options[] = {"-r"};
@@ -182,35 +165,11 @@ class NamedSource final : public pipeline::FlowSource {
 };
 
 Result<SourcePointer> open_entry(const FlowSourceEntry& entry, const FlowRequest& request, const std::string& reason) {
-  for (const auto option : given_options(request.options)) {
-    const auto has = [&](const char* own) { return own == option; };
-    if (std::ranges::none_of(entry.options, has))
-      return fail(ErrorKind::usage, std::string(option) + ": source " + entry.name + " has no such option");
-  }
+  auto checked = check_options(entry.name, entry.options, given_options(request.options));
+  if (!checked) return std::unexpected(checked.error());
   auto source = entry.open(request);
   if (!source) return source;
   return std::make_unique<NamedSource>(std::move(*source), std::string("source ") + entry.name + reason);
-}
-
-std::unexpected<Error> no_single_source(const FlowOptions& options) {
-  std::string words;
-  for (const auto option : given_options(options)) words += (words.empty() ? "" : ", ") + std::string(option);
-  return fail(ErrorKind::usage, words + ": no source has all of these options");
-}
-
-// A wrong word stays wrong with the next source; only a kernel that cannot leads on.
-Result<SourcePointer> open_first(const FlowRequest& request) {
-  std::string reasons;
-  Error last;
-  for (const auto& entry : table) {
-    if (!entry.is_default(request.options)) continue;
-    auto opened = open_entry(entry, request, reasons.empty() ? "" : ", because " + reasons);
-    if (opened || opened.error().kind == ErrorKind::usage || reads_file(request.options)) return opened;
-    reasons += (reasons.empty() ? "" : "; ") + std::string(entry.name) + ": " + opened.error().text();
-    last = opened.error();
-  }
-  if (reasons.empty()) return no_single_source(request.options);
-  return fail(last.kind, "no source can be opened: " + reasons, "`sonde doctor` tells what is missing");
 }
 
 Result<void> check_numbers(const FlowOptions& options) {
@@ -237,7 +196,10 @@ Result<std::unique_ptr<pipeline::FlowSource>> open_flows(const FlowOptions& opti
     if (!interfaces) return std::unexpected(interfaces.error());
     request.interfaces = std::move(*interfaces);
   }
-  if (options.source == "auto") return open_first(request);
+  if (options.source == "auto")
+    return open_first(
+        table, given_options(options), [&](const FlowSourceEntry& entry) { return entry.is_default(options); },
+        [&](const FlowSourceEntry& entry, const std::string& reason) { return open_entry(entry, request, reason); });
   for (const auto& entry : table)
     if (entry.name == options.source) return open_entry(entry, request, "");
   return unknown_choice("--source", options.source, table, {"auto"});

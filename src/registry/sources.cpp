@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "registry/choices.hpp"
+#include "registry/source_options.hpp"
 #include "replay/file_source.hpp"
 #include "sensors/afpacket/afpacket.hpp"
 #include "sensors/packets/packets.hpp"
@@ -29,22 +30,6 @@ Result<std::uint32_t> ring_count(const CaptureOptions& options) {
   if (rings > most || !std::has_single_bit(rings))
     return fail(ErrorKind::usage, "--rings '" + std::to_string(rings) + "': expected a power of two up to 256, or cpu");
   return rings;
-}
-
-// The options that say something about owners, of those that are set.
-std::vector<std::string_view> owner_options(const OwnerOptions& owner) {
-  const OwnerOptions defaults;
-  std::vector<std::string_view> given;
-  const auto add = [&](bool set, std::string_view name) {
-    if (set) given.push_back(name);
-  };
-  add(!owner.filter.pids.empty(), "--pid");
-  add(!owner.filter.processes.empty(), "--process");
-  add(!owner.filter.users.empty(), "--user");
-  add(!owner.filter.containers.empty(), "--container");
-  add(owner.hook != defaults.hook, "--hook");
-  add(owner.map_size != defaults.map_size, "--owner-map-size");
-  return given;
 }
 
 bool asks_for_owners(const CaptureOptions& options) {
@@ -134,60 +119,26 @@ constexpr SourceEntry table[] = {
 };
 
 std::vector<std::string_view> given_options(const CaptureOptions& options) {
-  std::vector<std::string_view> given;
-  const auto add = [&](bool set, std::string_view name) {
-    if (set) given.push_back(name);
-  };
-  add(!options.interfaces.empty(), "-i");
-  add(!options.read_file.empty(), "-r");
-  add(options.xdp_mode.has_value(), "--xdp-mode");
-  add(options.transport.has_value(), "--transport");
-  add(options.rings.has_value(), "--rings");
-  add(options.workers.has_value(), "--workers");
-  add(options.promiscuous.has_value(), "--no-promiscuous");
-  add(options.buffer_bytes.has_value(), "--buffer");
-  add(options.owners.value_or(false), "owners");
-  const auto owner = owner_options(options.owner);
-  given.insert(given.end(), owner.begin(), owner.end());
-  return given;
-}
-
-Result<void> check_options(const SourceEntry& entry, const CaptureOptions& options) {
-  for (const auto option : given_options(options)) {
-    const auto has = [&](const char* own) { return own == option; };
-    if (std::ranges::none_of(entry.options, has))
-      return fail(ErrorKind::usage, std::string(option) + ": source " + entry.name + " has no such option");
-  }
-  return {};
+  GivenOptions given;
+  given.add(!options.interfaces.empty(), "-i");
+  given.add(!options.read_file.empty(), "-r");
+  given.add(options.xdp_mode.has_value(), "--xdp-mode");
+  given.add(options.transport.has_value(), "--transport");
+  given.add(options.rings.has_value(), "--rings");
+  given.add(options.workers.has_value(), "--workers");
+  given.add(options.promiscuous.has_value(), "--no-promiscuous");
+  given.add(options.buffer_bytes.has_value(), "--buffer");
+  given.add(options.owners.value_or(false), "owners");
+  given.add(owner_options(options.owner));
+  return given.all();
 }
 
 Result<OpenedSource> open_entry(const SourceEntry& entry, const SourceRequest& request, std::string reason) {
-  auto checked = check_options(entry, request.options);
+  auto checked = check_options(entry.name, entry.options, given_options(request.options));
   if (!checked) return std::unexpected(checked.error());
   auto source = entry.open(request);
   if (!source) return std::unexpected(source.error());
   return OpenedSource{std::move(*source), std::string("source ") + entry.name + std::move(reason)};
-}
-
-std::unexpected<Error> no_single_source(const CaptureOptions& options) {
-  std::string words;
-  for (const auto option : given_options(options)) words += (words.empty() ? "" : ", ") + std::string(option);
-  return fail(ErrorKind::usage, words + ": no source has all of these options");
-}
-
-// A wrong word stays wrong with the next source; only a kernel that cannot leads on.
-Result<OpenedSource> open_first(const SourceRequest& request) {
-  std::string reasons;
-  Error last;
-  for (const auto& entry : table) {
-    if (!entry.is_default(request.options)) continue;
-    auto opened = open_entry(entry, request, reasons.empty() ? "" : ", because " + reasons);
-    if (opened || opened.error().kind == ErrorKind::usage) return opened;
-    reasons += (reasons.empty() ? "" : "; ") + std::string(entry.name) + ": " + opened.error().text();
-    last = opened.error();
-  }
-  if (reasons.empty()) return no_single_source(request.options);
-  return fail(last.kind, "no source can be opened: " + reasons, "`sonde doctor` tells what is missing");
 }
 
 }  // namespace
@@ -197,7 +148,11 @@ std::span<const SourceEntry> sources() { return table; }
 Result<packets::XdpChoice> xdp_choice(const std::string& word) { return choose("--xdp-mode", word, xdp_modes); }
 
 Result<OpenedSource> open_source(const std::string& name, const SourceRequest& request) {
-  if (name == "auto") return open_first(request);
+  if (name == "auto")
+    return open_first(
+        table, given_options(request.options),
+        [&](const SourceEntry& entry) { return entry.is_default(request.options); },
+        [&](const SourceEntry& entry, std::string reason) { return open_entry(entry, request, std::move(reason)); });
   for (const auto& entry : table)
     if (entry.name == name) return open_entry(entry, request, "");
   return unknown_choice("--source", name, table, {"auto"});

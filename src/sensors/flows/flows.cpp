@@ -18,8 +18,8 @@
 #include "sensors/flows/load.hpp"
 #include "sensors/flows/program.hpp"
 #include "sensors/flows/spilled_flows.hpp"
-#include "sensors/flows/watched_interfaces.hpp"
 #include "sensors/packets/readers.hpp"
+#include "sensors/packets/watched_interfaces.hpp"
 
 namespace sonde::flows {
 namespace {
@@ -38,7 +38,8 @@ class FlowsSource final : public KernelFlowSource {
         object_(std::make_unique<kernel::Object>(std::move(loaded.object))),
         owners_(std::move(loaded.tracking), *object_),
         notice_(std::move(loaded.notice)),
-        interfaces_(*object_, options_.interfaces, options_.attach, options_.groups),
+        interfaces_(*object_, options_.interfaces, options_.attach,
+                    [this](const kernel::InterfaceInfo& interface) { return put_group(interface); }),
         groups_(options_.groups),
         spilled_(std::max(options_.max_flows, fewest_spilled)),
         namespace_(kernel::own_network_namespace()) {}
@@ -60,6 +61,7 @@ class FlowsSource final : public KernelFlowSource {
   [[nodiscard]] static std::uint64_t now() { return static_cast<std::uint64_t>(monotonic_ns()); }
   [[nodiscard]] sonde_flows_counters counters() const;
 
+  Result<void> put_group(const kernel::InterfaceInfo& interface);
   Result<void> drain();
   void take(const Packet& packet);
   void take_spilled(const Packet& packet, const sonde_flow_record& record);
@@ -72,7 +74,8 @@ class FlowsSource final : public KernelFlowSource {
   std::unique_ptr<kernel::Object> object_;
   FlowOwners owners_;
   std::string notice_;
-  WatchedInterfaces interfaces_;
+  packets::NoticesAtStart at_start_;
+  packets::WatchedInterfaces interfaces_;
   Groups groups_;
   std::unique_ptr<packets::Reader> reader_;
   std::unique_ptr<KernelTable> table_;
@@ -91,6 +94,17 @@ class FlowsSource final : public KernelFlowSource {
   bool finished_ = false;
   std::uint64_t no_room_ = 0;  ///< spilled wire packets for which there was none here either
 };
+
+// Before the programs are attached: no packet is to be counted for the interface by itself.
+Result<void> FlowsSource::put_group(const kernel::InterfaceInfo& interface) {
+  for (std::size_t i = 0; i < options_.groups.size(); ++i) {
+    if (std::ranges::find(options_.groups[i], interface.name) == options_.groups[i].end()) continue;
+    const auto group = SONDE_FLOW_GROUP | static_cast<std::uint32_t>(i);
+    const auto map = object_->map_fd("sonde_flow_groups");
+    return map ? kernel::map_update(*map, &interface.ifindex, &group) : std::unexpected(map.error());
+  }
+  return {};
+}
 
 // --- packets that come one by one ---
 
@@ -244,9 +258,7 @@ std::vector<LossStage> FlowsSource::loss() const {
 }
 
 std::vector<std::string> FlowsSource::notices() const {
-  auto notices = interfaces_.notices();
-  if (!notice_.empty()) notices.push_back(notice_);
-  for (auto& notice : owners_.notices()) notices.push_back(std::move(notice));
+  auto notices = packets::in_order(interfaces_.notices(), notice_, owners_.notices(), at_start_);
   const auto counts = counters();
   if (counts.spilled > 0)
     notices.push_back(fmt::format("{} packets found the table of {} flows full and were counted one by one",
@@ -286,7 +298,10 @@ Result<void> FlowsSource::start() {
   auto reader = packets::make_ring_reader(*object_, 1, options_.buffer_bytes);
   if (!reader) return std::unexpected(reader.error());
   reader_ = std::move(*reader);
-  return interfaces_.start();
+  auto started = interfaces_.start();
+  if (!started) return started;
+  at_start_ = {interfaces_.notices().size(), owners_.notices().size()};
+  return {};
 }
 
 }  // namespace

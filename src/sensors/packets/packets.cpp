@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "sensors/packets/packet_owners.hpp"
+#include "sensors/packets/watched_interfaces.hpp"
 
 namespace sonde::packets {
 namespace {
@@ -16,11 +17,6 @@ std::string list_names(const std::vector<kernel::InterfaceInfo>& interfaces) {
   for (const auto& interface : interfaces) names += (names.empty() ? "" : ", ") + interface.name;
   return names;
 }
-
-struct DeviceLoss {
-  std::uint64_t missed = 0;
-  std::uint64_t dropped = 0;
-};
 
 // A loaded object and, if it has them, the owners that it shares maps with.
 struct Loaded {
@@ -36,47 +32,27 @@ class PacketsSource final : public pipeline::Source {
         owners_(std::move(loaded.owners)),
         object_(std::make_unique<kernel::Object>(std::move(loaded.object))),
         notice_(std::move(loaded.notice)),
-        attachments_(*object_, options_.attach) {}
+        interfaces_(*object_, options_.interfaces, options_.attach) {}
 
   Result<void> start();
   Result<void> read(pipeline::PacketBatch& batch, std::chrono::milliseconds timeout) override;
   Result<void> stop() override;
   [[nodiscard]] bool finished() const override { return stopped_ && drained_; }
   [[nodiscard]] std::vector<LossStage> loss() const override;
-  [[nodiscard]] const InterfaceTable& interfaces() const override { return table_; }
+  [[nodiscard]] const InterfaceTable& interfaces() const override { return interfaces_.table(); }
   [[nodiscard]] std::vector<std::string> notices() const override;
 
  private:
-  Result<void> attach(const kernel::InterfaceInfo& interface);
-  void follow_interfaces();
-  void keep_notices();
-  [[nodiscard]] DeviceLoss device_loss() const;
-
   PacketsOptions options_;
   std::unique_ptr<PacketOwners> owners_;  ///< null: off
   std::unique_ptr<kernel::Object> object_;
   std::string notice_;
-  std::vector<std::string> notices_at_start_;
-  struct {
-    std::size_t attachments = 0, failures = 0, owners = 0;
-  } told_;  ///< how many of each are among them
+  NoticesAtStart at_start_;
   std::unique_ptr<Reader> reader_;
-  Attachments attachments_;
-  InterfaceTable table_;
-  std::map<std::uint32_t, kernel::InterfaceCounters> counters_at_start_;
-  std::optional<kernel::InterfaceWatcher> watcher_;  ///< with "any"
-  std::vector<std::string> failures_;                ///< of interfaces that "any" could not attach to
+  WatchedInterfaces interfaces_;
   bool stopped_ = false;
   bool drained_ = false;
 };
-
-Result<void> PacketsSource::attach(const kernel::InterfaceInfo& interface) {
-  auto attached = attachments_.attach(interface);
-  if (!attached) return attached;
-  table_.insert_or_assign(interface.ifindex, Interface{interface.name, interface.link_type});
-  counters_at_start_.insert_or_assign(interface.ifindex, interface.counters);
-  return {};
-}
 
 Result<void> PacketsSource::start() {
   const bool ring = options_.program.transport == SONDE_TRANSPORT_RING;
@@ -84,47 +60,14 @@ Result<void> PacketsSource::start() {
                      : make_perf_reader(*object_, options_.buffer_bytes);
   if (!reader) return std::unexpected(reader.error());
   reader_ = std::move(*reader);
-  const bool any = has_any(options_.interfaces);
-  if (any) {
-    auto watcher = kernel::InterfaceWatcher::make();  // before the list, so that nothing slips between
-    if (!watcher) return std::unexpected(watcher.error());
-    watcher_ = std::move(*watcher);
-  }
-  auto selected = select_interfaces(options_.interfaces);
-  if (!selected) return std::unexpected(selected.error());
-  for (const auto& interface : *selected) {
-    auto attached = attach(interface);
-    if (attached) continue;
-    if (!any) return attached;
-    failures_.push_back(attached.error().text());
-  }
-  if (any && attachments_.empty() && !failures_.empty())
-    return fail(ErrorKind::unsupported, "no interface could be attached to: " + failures_.front());
-  keep_notices();
+  auto started = interfaces_.start();
+  if (!started) return started;
+  at_start_ = {interfaces_.notices().size(), owners_ ? owners_->notices().size() : 0};
   return {};
 }
 
-void PacketsSource::follow_interfaces() {
-  if (!watcher_ || stopped_ || !watcher_->changed()) return;
-  const auto now = kernel::list_interfaces();
-  if (!now) return;
-  for (const auto& [ifindex, known] : table_) {
-    const auto same = [index = ifindex](const auto& interface) { return interface.ifindex == index; };
-    if (std::ranges::none_of(*now, same)) attachments_.forget(ifindex);
-  }
-  for (const auto& interface : *now) {
-    const auto known = table_.find(interface.ifindex);
-    if (known != table_.end() && attachments_.contains(interface.ifindex)) {
-      known->second.name = interface.name;
-      continue;
-    }
-    auto attached = attach(interface);
-    if (!attached) failures_.push_back(attached.error().text());
-  }
-}
-
 Result<void> PacketsSource::read(pipeline::PacketBatch& batch, std::chrono::milliseconds timeout) {
-  follow_interfaces();
+  interfaces_.follow();
   auto done = reader_->read(batch, stopped_ ? std::chrono::milliseconds{0} : timeout);
   drained_ = stopped_ && batch.size == 0;
   if (owners_) owners_->resolve(batch);
@@ -132,32 +75,16 @@ Result<void> PacketsSource::read(pipeline::PacketBatch& batch, std::chrono::mill
 }
 
 Result<void> PacketsSource::stop() {
-  attachments_.detach();
+  interfaces_.detach();
   stopped_ = true;
   return {};
 }
 
-DeviceLoss PacketsSource::device_loss() const {
-  DeviceLoss loss;
-  const auto now = kernel::list_interfaces();
-  if (!now) return loss;
-  for (const auto& interface : *now) {
-    const auto start = counters_at_start_.find(interface.ifindex);
-    if (start == counters_at_start_.end()) continue;
-    loss.missed += interface.counters.rx_missed - start->second.rx_missed;
-    loss.dropped += interface.counters.rx_dropped - start->second.rx_dropped;
-  }
-  return loss;
-}
-
 std::vector<LossStage> PacketsSource::loss() const {
   auto stages = loss_stages(*object_, reader_.get());
-  const auto device = device_loss();
-  std::string note;
-  if (device.dropped > 0)
-    note = "rx_dropped grew by " + std::to_string(device.dropped) + ": by the driver, or behind our hook";
+  const auto device = interfaces_.device_loss();
   const auto taken = stages.front().taken;
-  stages.insert(stages.begin(), {"device", taken + device.missed, taken, 0, device.missed, std::move(note)});
+  stages.insert(stages.begin(), {"device", taken + device.missed, taken, 0, device.missed, device.note()});
   if (owners_ && owners_->filtered()) {
     const auto left_out = owners_->left_out();
     stages.push_back({"filter", reader_->delivered(), reader_->delivered() - left_out, left_out, 0, ""});
@@ -165,28 +92,8 @@ std::vector<LossStage> PacketsSource::loss() const {
   return stages;
 }
 
-// Grows at its end only.
 std::vector<std::string> PacketsSource::notices() const {
-  auto notices = notices_at_start_;
-  const auto add_later = [&](const std::vector<std::string>& all, std::size_t told) {
-    if (all.size() > told) notices.insert(notices.end(), all.begin() + static_cast<std::ptrdiff_t>(told), all.end());
-  };
-  add_later(attachments_.notices(), told_.attachments);
-  add_later(failures_, told_.failures);
-  if (owners_) add_later(owners_->notices(), told_.owners);
-  return notices;
-}
-
-void PacketsSource::keep_notices() {
-  notices_at_start_ = attachments_.notices();
-  told_.attachments = notices_at_start_.size();
-  told_.failures = failures_.size();
-  notices_at_start_.insert(notices_at_start_.end(), failures_.begin(), failures_.end());
-  if (!notice_.empty()) notices_at_start_.push_back(notice_);
-  if (!owners_) return;
-  const auto more = owners_->notices();
-  told_.owners = more.size();
-  notices_at_start_.insert(notices_at_start_.end(), more.begin(), more.end());
+  return in_order(interfaces_.notices(), notice_, owners_ ? owners_->notices() : std::vector<std::string>{}, at_start_);
 }
 
 Result<Loaded> load(PacketsOptions& options, std::unique_ptr<owners::OwnerTracking> tracking) {

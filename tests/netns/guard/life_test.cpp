@@ -170,6 +170,8 @@ TEST(guard_life, detach_takes_one_interface_and_leaves_the_other) {
 TEST(guard_life, a_foreign_xdp_program_is_left_alone) {
   const GuardedPair guarded("");
   const auto& right = guarded.pair.right;
+  const std::filesystem::path pins = "/sys/fs/bpf/xdp";  // where libxdp works, and what it does not take away again
+  const bool were_there = std::filesystem::exists(pins);
   right.run("xdp-filter load veth1 --mode native >/dev/null 2>&1");
   const auto foreign = right.run("ip -d link show veth1 | grep -o 'prog/xdp id [0-9]*'");
   const auto attached = guarded.run("attach -i veth1");
@@ -181,6 +183,7 @@ TEST(guard_life, a_foreign_xdp_program_is_left_alone) {
   guarded.run("detach");
   EXPECT_EQ(right.run("ip -d link show veth1 | grep -o 'prog/xdp id [0-9]*'"), foreign);
   right.run("xdp-filter unload veth1 >/dev/null 2>&1");
+  if (!were_there) std::filesystem::remove(pins);
 }
 
 TEST(guard_life, two_namespaces_do_not_disturb_each_other) {

@@ -1,42 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sensors/flows/watched_interfaces.hpp"
-
-#include <sonde/abi/flow.h>
+#include "sensors/packets/watched_interfaces.hpp"
 
 #include <algorithm>
 #include <utility>
 
 #include "sensors/packets/packets.hpp"
 
-namespace sonde::flows {
+namespace sonde::packets {
 
 std::string DeviceLoss::note() const {
   if (dropped == 0) return "";
   return "rx_dropped grew by " + std::to_string(dropped) + ": by the driver, or behind our hook";
 }
 
-WatchedInterfaces::WatchedInterfaces(const kernel::Object& object, std::vector<std::string> names,
-                                     packets::AttachOptions attach, std::vector<std::vector<std::string>> groups)
-    : object_(&object),
-      names_(std::move(names)),
-      groups_(std::move(groups)),
+WatchedInterfaces::WatchedInterfaces(const kernel::Object& object, std::vector<std::string> names, AttachOptions attach,
+                                     Prepare prepare)
+    : names_(std::move(names)),
+      prepare_(std::move(prepare)),
       any_(std::ranges::find(names_, "any") != names_.end()),
       attachments_(object, attach) {}
 
-// Before the programs are attached: no packet is to be counted for the interface by itself.
-Result<void> WatchedInterfaces::put_group(const kernel::InterfaceInfo& interface) {
-  for (std::size_t i = 0; i < groups_.size(); ++i) {
-    if (std::ranges::find(groups_[i], interface.name) == groups_[i].end()) continue;
-    const auto group = SONDE_FLOW_GROUP | static_cast<std::uint32_t>(i);
-    const auto map = object_->map_fd("sonde_flow_groups");
-    return map ? kernel::map_update(*map, &interface.ifindex, &group) : std::unexpected(map.error());
-  }
-  return {};
-}
-
 Result<void> WatchedInterfaces::attach(const kernel::InterfaceInfo& interface) {
-  auto done = put_group(interface);
-  if (done) done = attachments_.attach(interface);
+  if (prepare_) {
+    auto prepared = prepare_(interface);
+    if (!prepared) return prepared;
+  }
+  auto done = attachments_.attach(interface);
   if (!done) return done;
   table_.insert_or_assign(interface.ifindex, Interface{interface.name, interface.link_type});
   counters_at_start_.insert_or_assign(interface.ifindex, interface.counters);
@@ -55,7 +44,7 @@ Result<void> WatchedInterfaces::start() {
     if (!watcher) return std::unexpected(watcher.error());
     watcher_ = std::move(*watcher);
   }
-  auto selected = packets::select_interfaces(names_);
+  auto selected = select_interfaces(names_);
   if (!selected) return std::unexpected(selected.error());
   std::vector<std::string> failures;
   for (const auto& interface : *selected) {
@@ -113,4 +102,16 @@ DeviceLoss WatchedInterfaces::device_loss() const {
   return loss;
 }
 
-}  // namespace sonde::flows
+std::vector<std::string> in_order(const std::vector<std::string>& interfaces, const std::string& notice,
+                                  const std::vector<std::string>& owners, const NoticesAtStart& start) {
+  const auto split_interfaces = interfaces.begin() + static_cast<std::ptrdiff_t>(start.interfaces);
+  const auto split_owners = owners.begin() + static_cast<std::ptrdiff_t>(start.owners);
+  std::vector<std::string> notices(interfaces.begin(), split_interfaces);
+  if (!notice.empty()) notices.push_back(notice);
+  notices.insert(notices.end(), owners.begin(), split_owners);
+  notices.insert(notices.end(), split_interfaces, interfaces.end());
+  notices.insert(notices.end(), split_owners, owners.end());
+  return notices;
+}
+
+}  // namespace sonde::packets

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The interfaces whose packets are counted: attached, grouped, followed when "any" was asked for.
+// The interfaces whose packets are taken: attached, and followed when "any" was asked for.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -14,7 +15,7 @@
 #include "sonde/packet.hpp"
 #include "sonde/result.hpp"
 
-namespace sonde::flows {
+namespace sonde::packets {
 
 /// What the interfaces' own counters say.
 struct DeviceLoss {
@@ -25,9 +26,12 @@ struct DeviceLoss {
 
 class WatchedInterfaces {
  public:
+  /// Called for an interface before it is attached to.
+  using Prepare = std::function<Result<void>(const kernel::InterfaceInfo& interface)>;
+
   /// The object must outlive it.
-  WatchedInterfaces(const kernel::Object& object, std::vector<std::string> names, packets::AttachOptions attach,
-                    std::vector<std::vector<std::string>> groups);
+  WatchedInterfaces(const kernel::Object& object, std::vector<std::string> names, AttachOptions attach,
+                    Prepare prepare = {});
 
   /// Attaches to all that were asked for.
   Result<void> start();
@@ -37,7 +41,7 @@ class WatchedInterfaces {
   void detach();
 
   [[nodiscard]] const InterfaceTable& table() const { return table_; }
-  /// sonde_flow_key.group of interfaces that went since the last call.
+  /// Ifindexes of interfaces that went since the last call.
   [[nodiscard]] std::set<std::uint32_t> take_gone();
   [[nodiscard]] DeviceLoss device_loss() const;
   /// Grows at its end only.
@@ -45,14 +49,12 @@ class WatchedInterfaces {
 
  private:
   Result<void> attach(const kernel::InterfaceInfo& interface);
-  Result<void> put_group(const kernel::InterfaceInfo& interface);
   void tell_attachments();
 
-  const kernel::Object* object_;
   std::vector<std::string> names_;
-  std::vector<std::vector<std::string>> groups_;
+  Prepare prepare_;
   bool any_;
-  packets::Attachments attachments_;
+  Attachments attachments_;
   std::size_t told_ = 0;  ///< notices of the attachments that are among ours
   InterfaceTable table_;
   std::map<std::uint32_t, kernel::InterfaceCounters> counters_at_start_;
@@ -62,4 +64,14 @@ class WatchedInterfaces {
   bool detached_ = false;
 };
 
-}  // namespace sonde::flows
+/// How many of each were there when a source had started.
+struct NoticesAtStart {
+  std::size_t interfaces = 0;
+  std::size_t owners = 0;
+};
+
+/// What a source tells of its interfaces and owners, in an order that grows at its end only; `notice` may be empty.
+[[nodiscard]] std::vector<std::string> in_order(const std::vector<std::string>& interfaces, const std::string& notice,
+                                                const std::vector<std::string>& owners, const NoticesAtStart& start);
+
+}  // namespace sonde::packets
