@@ -85,6 +85,10 @@ void send_megabytes(const NetworkNamespace& from, const NetworkNamespace& to, co
   (void)server.wait();
 }
 
+std::uint64_t retransmitted_segments(const NetworkNamespace& where) {
+  return std::stoull(where.run("awk '/^Tcp: [0-9]/ { print $13 }' /proc/net/snmp"));
+}
+
 // A veth counts what offload keeps together as one packet: in its unit we must have them all, in ours every segment.
 TEST(Stats, OffloadedTcpOfBothDirectionsIsCoveredToThePacket) {
   const Pair pair;
@@ -92,6 +96,7 @@ TEST(Stats, OffloadedTcpOfBothDirectionsIsCoveredToThePacket) {
     send_megabytes(pair.left, pair.right, "10.9.0.2");
     send_megabytes(pair.right, pair.left, "10.9.0.1");
   });
+  const bool each_once = retransmitted_segments(pair.left) + retransmitted_segments(pair.right) == 0;
   for (const auto* name : {"in", "out"}) {
     const auto& direction = stats.total[name];
     SCOPED_TRACE(direction.dump());
@@ -104,7 +109,9 @@ TEST(Stats, OffloadedTcpOfBothDirectionsIsCoveredToThePacket) {
     // Each packet on the wire has 66 bytes of headers, the SYN and the SYN-ACK 74: the rest is what was sent.
     const auto payload = direction["wire"]["bytes"].get<std::uint64_t>() -
                          66 * direction["wire"]["packets"].get<std::uint64_t>() - 2 * 8;
-    EXPECT_EQ(payload, 30'000'000U);
+    EXPECT_GE(payload, 30'000'000U);
+    // What was sent again comes on top, as do the SACK blocks of the other direction.
+    if (each_once) EXPECT_EQ(payload, 30'000'000U);
   }
 }
 
