@@ -6,7 +6,7 @@
 
 #include <algorithm>
 #include <bit>
-#include <cerrno>
+#include <utility>
 
 namespace sonde::proxy {
 namespace {
@@ -126,7 +126,7 @@ void Loop::handle(int timeout_ms) {
     if (channel->waker_) channel->waker_->wake(*channel);
   }
   run_timers();
-  disposed_.clear();
+  const auto dead = std::exchange(disposed_, {});  // their destructors may dispose of others
 }
 
 void Loop::run_posted() {
