@@ -11,7 +11,8 @@
 namespace sonde::proxy {
 namespace {
 
-constexpr std::uint32_t interest = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+// EPOLLPRI: a read stops before an urgent byte, so that a short one may not have emptied the queue.
+constexpr std::uint32_t interest = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET;
 constexpr std::uint64_t wake_token = ~std::uint64_t{0};
 constexpr int events_at_once = 256;
 

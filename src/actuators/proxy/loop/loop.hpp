@@ -47,11 +47,11 @@ class Channel {
   /// Closes the descriptor. Safe while the loop hands out events.
   void close();
   /// The descriptor, out of the loop. The channel is closed then.
-  [[nodiscard]] Fd release();
+  Fd release();
 
   [[nodiscard]] int fd() const { return fd_.get(); }
   [[nodiscard]] bool is_open() const { return static_cast<bool>(fd_); }
-  /// EPOLLIN, EPOLLOUT, EPOLLRDHUP, EPOLLHUP, EPOLLERR as epoll(7) has them.
+  /// EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP, EPOLLHUP, EPOLLERR as epoll(7) has them.
   [[nodiscard]] std::uint32_t ready() const { return ready_; }
   void clear(std::uint32_t bits) { ready_ &= ~bits; }
   /// Who is told of new bits; null: nobody, they are kept.

@@ -58,11 +58,12 @@ class [[nodiscard]] Task {
   using promise_type = detail::Promise<T>;
 
   explicit Task(std::coroutine_handle<promise_type> handle) : handle_(handle) {}
-  Task(Task&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+  Task(Task&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)), started_(other.started_) {}
   Task& operator=(Task&& other) noexcept {
     if (this != &other) {
       destroy();
       handle_ = std::exchange(other.handle_, nullptr);
+      started_ = other.started_;
     }
     return *this;
   }
@@ -82,7 +83,11 @@ class [[nodiscard]] Task {
   }
 
   /// Runs it until it waits for the first time. Who owns the Task looks at done() or destroys it.
-  void start() { handle_.resume(); }
+  void start() {
+    started_ = true;
+    handle_.resume();
+  }
+  [[nodiscard]] bool started() const { return started_; }
   [[nodiscard]] bool done() const { return !handle_ || handle_.done(); }
 
  private:
@@ -90,6 +95,7 @@ class [[nodiscard]] Task {
     if (handle_) handle_.destroy();
   }
   std::coroutine_handle<promise_type> handle_;
+  bool started_ = false;  ///< by start()
 };
 
 namespace detail {

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "actuators/proxy/server/listeners.hpp"
+
+#include <fcntl.h>
+
+#include <algorithm>
+
+namespace sonde::proxy {
+namespace {
+
+Result<Fd> duplicate(const Fd& fd) {
+  Fd copy(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
+  if (!copy) return fail_errno("duplicate a listening socket");
+  return copy;
+}
+
+}  // namespace
+
+void Listeners::inherit(std::vector<ListeningSocket> sockets) {
+  for (auto& [address, fd] : sockets) sockets_[address].push_back(std::move(fd));
+}
+
+Result<void> Listeners::open(const std::vector<ProxyListener>& listeners) {
+  std::map<Endpoint, std::vector<Fd>> opened;
+  for (const auto& listener : listeners) {
+    if (has(listener.address)) continue;
+    auto& sockets = opened[listener.address];
+    for (unsigned i = 0; i < workers_; ++i) {
+      auto socket = listen_on(listener.address, workers_ > 1);
+      if (!socket) return std::unexpected(socket.error());
+      sockets.push_back(std::move(socket->fd));
+    }
+  }
+  sockets_.merge(opened);
+  return {};
+}
+
+Result<Fd> Listeners::socket_of(const Endpoint& address, unsigned index) const {
+  const auto& sockets = sockets_.at(address);
+  return duplicate(sockets[index % sockets.size()]);
+}
+
+std::vector<Endpoint> Listeners::close_spare(const std::vector<ProxyListener>& listeners) {
+  std::vector<Endpoint> spare;
+  for (const auto& [address, sockets] : sockets_)
+    if (std::ranges::none_of(listeners, [&](const auto& listener) { return listener.address == address; }))
+      spare.push_back(address);
+  for (const auto& address : spare) sockets_.erase(address);
+  return spare;
+}
+
+Result<std::vector<ListeningSocket>> Listeners::duplicates() const {
+  std::vector<ListeningSocket> all;
+  for (const auto& [address, sockets] : sockets_)
+    for (const auto& socket : sockets) {
+      auto copy = duplicate(socket);
+      if (!copy) return std::unexpected(copy.error());
+      all.push_back({address, std::move(*copy)});
+    }
+  return all;
+}
+
+}  // namespace sonde::proxy
