@@ -12,8 +12,10 @@ from flows import bench as flows
 from guard import bench as guard
 from micro import bench as micro
 from owners import bench as owners
+from proxy import bench as proxy
 
-BENCHES = {'capture': capture.run, 'guard': guard.run, 'flows': flows.run, 'micro': micro.run, 'owners': owners.run}
+BENCHES = {'capture': capture.run, 'guard': guard.run, 'flows': flows.run, 'micro': micro.run, 'owners': owners.run,
+           'proxy': proxy.run}
 
 
 def stop(number, _frame):

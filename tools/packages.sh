@@ -38,6 +38,13 @@ mapfile -t missing < <(comm -23 <(printf '%s\n' "${packages[@]}") <(installed "$
 [ "$(id -u)" = 0 ] || give_up "Install them as root: apt-get install --no-install-recommends ${missing[*]}"
 printf 'installing %s\n' "${missing[*]}" >&2
 export DEBIAN_FRONTEND=noninteractive
+# Peers that are servers are not started: the benches start them with configurations of their own (invoke-rc.d asks this).
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  trap 'rm -f "$policy"' EXIT
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod 755 "$policy"
+fi
 {
   apt-get -qq update &&
     apt-get -qq -y -o Dpkg::Use-Pty=0 install --no-install-recommends "${missing[@]}"

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who is measured. Each is started with a configuration of the bench's own, and runs only while it is measured."""
+import contextlib
+import json
+import pathlib
+import subprocess
+
+from proxy.places import SERVER_NAME, enter, listens, running
+
+HAPROXY = '''\
+global
+  nbthread 1
+  maxconn 9800
+  maxpipes 150
+defaults
+  mode tcp
+  timeout connect 5s
+  timeout client 1h
+  timeout server 1h
+  option splice-auto
+frontend tls
+  bind {listen}
+  tcp-request inspect-delay 5s
+  tcp-request content accept if {{ req.ssl_hello_type 1 }}
+  use_backend bench if {{ req.ssl_sni -i {name} }}
+backend bench
+  server bench {upstream}
+'''
+NGINX = '''\
+load_module /usr/lib/nginx/modules/ngx_stream_module.so;
+daemon off; master_process off; worker_processes 1; worker_rlimit_nofile 20000;
+pid {folder}/nginx.pid; error_log /dev/null crit;
+events {{ worker_connections 19900; }}
+stream {{
+  map $ssl_preread_server_name $upstream {{ {name} {upstream}; }}
+  server {{ listen {listen}; ssl_preread on; proxy_pass $upstream; proxy_timeout 1h; }}
+}}
+'''
+SNIPROXY = '''\
+user root
+pidfile {folder}/sniproxy.pid
+error_log {{
+  filename /dev/null
+}}
+listen {listen} {{
+  proto tls
+  table bench
+}}
+table bench {{
+  {pattern} {upstream}
+}}
+'''
+
+
+def _write(folder, name, text):
+    path = pathlib.Path(folder) / name
+    path.write_text(text)
+    return path
+
+
+def _values(place, folder):
+    return {'listen': place.listen, 'upstream': place.upstream, 'name': SERVER_NAME, 'folder': folder,
+            'pattern': SERVER_NAME.replace('.', '\\.')}
+
+
+def haproxy(_build, place, folder):
+    return ['haproxy', '-db', '-q', '-f', _write(folder, 'haproxy.cfg', HAPROXY.format(**_values(place, folder)))]
+
+
+def nginx(_build, place, folder):
+    return ['nginx', '-c', _write(folder, 'nginx.conf', NGINX.format(**_values(place, folder))), '-p', folder, '-e',
+            '/dev/null']
+
+
+def sniproxy(_build, place, folder):
+    return ['sniproxy', '-f', '-n', '20000', '-c',
+            _write(folder, 'sniproxy.conf', SNIPROXY.format(**_values(place, folder)))]
+
+
+def sonde(forwarding):
+    def command(build, place, folder):
+        configuration = {
+            'listeners': [{'address': place.listen, 'forwarding': forwarding}],
+            'routes': [{'name': 'bench', 'sni': [SERVER_NAME], 'upstreams': [place.upstream]}],
+            'workers': 1, 'log': {'level': 'error'}, 'control': '',
+            'ebpf': {'enabled': True, 'dns_cache': {'enabled': False}}}
+        path = _write(folder, f'sonde-{forwarding}.json', json.dumps(configuration, indent=1))
+        return [build / 'cli/sonde', 'proxy', path]
+    return command
+
+
+DIRECT = 'direct'
+PEERS = {'HAProxy': haproxy, 'nginx': nginx, 'sniproxy': sniproxy}
+SONDE = 'sonde auto'
+OURS = {f'sonde {forwarding}': sonde(forwarding) for forwarding in ('auto', 'bypass', 'sockmap', 'splice', 'copy')}
+COMMANDS = {**PEERS, **OURS}
+ALL = [DIRECT, *PEERS, *OURS]
+
+
+def _children(pid):
+    found = subprocess.run(['ps', '-o', 'pid=', '--ppid', str(pid)], capture_output=True, text=True, check=False)
+    return [int(word) for word in found.stdout.split()]
+
+
+class Subject:
+    """A proxy that runs, or none: then `target` is the server."""
+
+    def __init__(self, tool, place, target, pids, counter):
+        self.tool, self.place, self.target, self.pids, self.counter = tool, place, target, pids, counter
+
+    def load(self, *words):
+        """What the load says; a failure is {'error': ...}."""
+        command = [self.tool, *words, '--target', self.target, '--name', SERVER_NAME]
+        for pid in self.pids:
+            command += ['--pid', pid]
+        if '--upload' in words:
+            command += ['--counter', self.counter]
+        try:
+            done = subprocess.run(enter(self.place.client, command), capture_output=True, text=True, check=False,
+                                  timeout=30)
+        except subprocess.TimeoutExpired:
+            return {'error': 'nothing for 30 s'}
+        if done.returncode != 0:
+            return {'error': (done.stderr.strip() or f'status {done.returncode}')[-200:]}
+        return json.loads(done.stdout)
+
+    def resident(self):
+        """Bytes of memory of the proxy's processes."""
+        total = 0
+        for pid in self.pids:
+            lines = pathlib.Path(f'/proc/{pid}/status').read_text().splitlines()
+            total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith('VmRSS:'))
+        return total
+
+
+@contextlib.contextmanager
+def started(name, build, places, place):
+    counter = places.counter(place)
+    if name == DIRECT:
+        yield Subject(places.tool, place, place.upstream, [], counter)
+        return
+    command = COMMANDS[name](build, place, places.folder)
+    with running(place.proxy, command, lambda: listens(place.proxy, place.listen)) as process:
+        yield Subject(places.tool, place, place.listen, [process.pid, *_children(process.pid)], counter)
