@@ -116,6 +116,8 @@ void append_response(std::string& out, const HttpMessage& message) {
 
 }  // namespace
 
+std::span<const std::string_view> http_methods() { return methods; }
+
 std::optional<HttpMessage> decode_http(Bytes payload) {
   const std::string_view text = as_text(payload);
   if (text.starts_with("HTTP/1.")) return decode_response(text);

@@ -2,6 +2,7 @@
 // HTTP/1 start lines (RFC 9112 2 to 4).
 #pragma once
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -23,6 +24,9 @@ struct HttpMessage {
 
 /// The message that begins at the payload's first byte; nothing if none does.
 [[nodiscard]] std::optional<HttpMessage> decode_http(Bytes payload);
+
+/// The methods by which a request is known.
+[[nodiscard]] std::span<const std::string_view> http_methods();
 
 /// "HTTP GET /index.html Host: example.com", "HTTP 200 OK"; "HTTP/1.0 ..." for 1.0; " [cut]" at the end when cut.
 [[nodiscard]] std::string to_text(const HttpMessage& message);

@@ -10,12 +10,8 @@ namespace {
 
 constexpr std::uint8_t record_handshake = 22;
 constexpr std::size_t max_record_size = 16384 + 2048;  // RFC 5246 6.2.3
-constexpr std::uint8_t client_hello = 1;
 constexpr std::uint8_t server_hello = 2;
-constexpr std::uint16_t extension_server_name = 0;
-constexpr std::uint16_t extension_alpn = 16;
-constexpr std::uint16_t extension_supported_versions = 43;
-constexpr std::size_t max_protocols = 32;  // more are not listed: a hello offers two or three
+constexpr std::size_t max_protocols = 32;
 
 struct KindName {
   std::uint8_t kind;
@@ -24,33 +20,13 @@ struct KindName {
 
 // Messages that TLS 1.2 sends in the clear, and the two hellos of TLS 1.3.
 constexpr KindName kind_names[] = {
-    {0, "HelloRequest"},     {client_hello, "ClientHello"}, {server_hello, "ServerHello"}, {3, "HelloVerifyRequest"},
-    {4, "NewSessionTicket"}, {11, "Certificate"},           {12, "ServerKeyExchange"},     {13, "CertificateRequest"},
-    {14, "ServerHelloDone"}, {15, "CertificateVerify"},     {16, "ClientKeyExchange"},     {22, "CertificateStatus"},
+    {0, "HelloRequest"},       {tls_client_hello, "ClientHello"}, {server_hello, "ServerHello"},
+    {3, "HelloVerifyRequest"}, {4, "NewSessionTicket"},           {11, "Certificate"},
+    {12, "ServerKeyExchange"}, {13, "CertificateRequest"},        {14, "ServerHelloDone"},
+    {15, "CertificateVerify"}, {16, "ClientKeyExchange"},         {22, "CertificateStatus"},
 };
 
 bool is_known_version(std::uint16_t version) { return version >= 0x0300 && version <= 0x0304; }
-
-// RFC 6066 3: a list of (type, name); only host_name (0) is defined.
-void read_server_name(Bytes data, TlsHandshake& hello) {
-  Reader list(data);
-  Reader names(list.take_available(list.u16()));
-  while (names.size() > 0) {
-    const std::uint8_t type = names.u8();
-    const Bytes name = names.take(names.u16());
-    if (names.ok() && type == 0 && hello.server_name.empty()) hello.server_name = as_text(name);
-  }
-}
-
-// RFC 7301 3.1.
-void read_alpn(Bytes data, TlsHandshake& hello) {
-  Reader list(data);
-  Reader names(list.take_available(list.u16()));
-  while (names.size() > 0 && hello.alpn.size() < max_protocols) {
-    const Bytes name = names.take(names.u8());
-    if (names.ok() && !name.empty()) hello.alpn.emplace_back(as_text(name));
-  }
-}
 
 // RFC 8446 4.2.1: the client sends a list, the server its choice. GREASE values (RFC 8701) are not known versions.
 void read_supported_versions(Bytes data, TlsHandshake& hello) {
@@ -67,51 +43,58 @@ void read_supported_versions(Bytes data, TlsHandshake& hello) {
   }
 }
 
-void read_extension(std::uint16_t type, Bytes data, TlsHandshake& hello) {
-  if (type == extension_server_name) read_server_name(data, hello);
-  if (type == extension_alpn) read_alpn(data, hello);
-  if (type == extension_supported_versions) read_supported_versions(data, hello);
-}
-
-void read_extensions(Reader& body, TlsHandshake& hello) {
-  if (body.size() == 0) return;  // TLS 1.2 and older may send none
-  Reader extensions(body.take_available(body.u16()));
-  while (extensions.size() > 0) {
-    const std::uint16_t type = extensions.u16();
-    const Bytes data = extensions.take_available(extensions.u16());
-    if (!data.empty()) read_extension(type, data, hello);
+void read_extension(const TlsExtension& extension, TlsHandshake& hello) {
+  if (extension.data.empty()) return;
+  if (extension.type == tls_extension_server_name && hello.server_name.empty()) {
+    hello.server_name = read_server_name(extension.data).name;
   }
+  if (extension.type == tls_extension_alpn) {
+    for (std::string& name : read_alpn(extension.data).names) {
+      if (hello.alpn.size() < max_protocols) hello.alpn.push_back(std::move(name));
+    }
+  }
+  if (extension.type == tls_extension_supported_versions) read_supported_versions(extension.data, hello);
 }
 
-void read_client_hello(Reader& body, TlsHandshake& hello) {
-  body.take(32);          // random
-  body.take(body.u8());   // session id
-  body.take(body.u16());  // cipher suites
-  body.take(body.u8());   // compression methods
-  read_extensions(body, hello);
+std::vector<TlsExtension> split_extensions(Reader& body, bool& exact) {
+  std::vector<TlsExtension> extensions;
+  if (body.size() == 0) return extensions;  // TLS 1.2 and older may send none
+  Reader list(body.take_available(body.u16()));
+  while (list.size() > 0) {
+    const std::uint16_t type = list.u16();
+    extensions.push_back({type, list.take_available(list.u16())});
+  }
+  exact = exact && list.ok();
+  return extensions;
 }
 
-void read_server_hello(Reader& body, TlsHandshake& hello) {
+void read_client_hello(Bytes body, TlsHandshake& hello) {
+  const TlsClientHello parts = split_client_hello(body);
+  hello.version = parts.version;
+  for (const TlsExtension& extension : parts.extensions) read_extension(extension, hello);
+}
+
+void read_server_hello(Bytes bytes, TlsHandshake& hello) {
+  Reader body(bytes);
+  hello.version = body.u16();
   body.take(32);         // random
   body.take(body.u8());  // session id
   hello.cipher_suite = body.u16();
   body.u8();  // compression method
-  read_extensions(body, hello);
+  bool exact = true;
+  for (const TlsExtension& extension : split_extensions(body, exact)) read_extension(extension, hello);
 }
 
 // The body is clipped to what is there; cut says whether that is all.
-void read_hello(Bytes bytes, TlsHandshake& hello) {
-  Reader body(bytes);
-  const std::uint16_t version = body.u16();
-  if (!body.ok()) return;
-  hello.version = version;
-  hello.kind == client_hello ? read_client_hello(body, hello) : read_server_hello(body, hello);
+void read_hello(Bytes body, TlsHandshake& hello) {
+  if (body.size() < 2) return;
+  hello.kind == tls_client_hello ? read_client_hello(body, hello) : read_server_hello(body, hello);
 }
 
 // A hello says its version in its own first bytes; those of an encrypted message do not pass for one.
 bool is_plausible(const TlsHandshake& handshake, std::uint32_t length, Bytes body) {
   if (tls_handshake_name(handshake.kind) == nullptr) return false;
-  if (handshake.kind != client_hello && handshake.kind != server_hello) return length <= max_record_size * 8;
+  if (handshake.kind != tls_client_hello && handshake.kind != server_hello) return length <= max_record_size * 8;
   return length >= 38 && (body.size() < 2 || body[0] == 3);
 }
 
@@ -147,8 +130,54 @@ std::optional<TlsHandshake> decode_tls(Bytes payload) {
   const Bytes body = message.take_available(length);
   if (!is_plausible(handshake, length, body)) return std::nullopt;
   handshake.cut = body.size() < length;
-  if (handshake.kind == client_hello || handshake.kind == server_hello) read_hello(body, handshake);
+  if (handshake.kind == tls_client_hello || handshake.kind == server_hello) read_hello(body, handshake);
   return handshake;
+}
+
+TlsClientHello split_client_hello(Bytes bytes) {
+  Reader body(bytes);
+  TlsClientHello hello;
+  hello.version = body.u16();
+  body.take(32);  // random
+  hello.session = body.take(body.u8());
+  hello.cipher_suites = body.take(body.u16());
+  hello.compression_methods = body.take(body.u8());
+  hello.exact = true;
+  hello.extensions = split_extensions(body, hello.exact);
+  hello.exact = hello.exact && body.ok() && body.size() == 0;
+  return hello;
+}
+
+// A list of (type, name); only host_name (0) is defined.
+TlsServerName read_server_name(Bytes extension) {
+  Reader list(extension);
+  Reader names(list.take_available(list.u16()));
+  TlsServerName found;
+  std::size_t count = 0;
+  bool all_hosts = true;
+  while (names.size() > 0) {
+    const std::uint8_t type = names.u8();
+    const Bytes name = names.take(names.u16());
+    ++count;
+    all_hosts = all_hosts && type == 0;
+    if (names.ok() && type == 0 && found.name.empty()) found.name = as_text(name);
+  }
+  found.exact = names.ok() && list.ok() && list.size() == 0 && count == 1 && all_hosts && !found.name.empty();
+  return found;
+}
+
+TlsProtocols read_alpn(Bytes extension) {
+  Reader list(extension);
+  Reader names(list.take_available(list.u16()));
+  TlsProtocols found;
+  bool empty_name = false;
+  while (names.size() > 0) {
+    const Bytes name = names.take(names.u8());
+    empty_name = empty_name || name.empty();
+    if (names.ok() && !name.empty() && found.names.size() < max_protocols) found.names.emplace_back(as_text(name));
+  }
+  found.exact = names.ok() && list.ok() && list.size() == 0 && !empty_name && !found.names.empty();
+  return found;
 }
 
 const char* tls_handshake_name(std::uint8_t kind) {

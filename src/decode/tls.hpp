@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "decode/bytes.hpp"
@@ -22,6 +23,47 @@ struct TlsHandshake {
 /// The handshake message that begins at the payload's first byte; nothing if none does. Encrypted ones have no kind and
 /// are not taken for handshakes.
 [[nodiscard]] std::optional<TlsHandshake> decode_tls(Bytes payload);
+
+constexpr std::uint8_t tls_client_hello = 1;
+constexpr std::uint16_t tls_extension_server_name = 0;
+constexpr std::uint16_t tls_extension_signature_algorithms = 13;
+constexpr std::uint16_t tls_extension_alpn = 16;
+constexpr std::uint16_t tls_extension_supported_versions = 43;
+
+/// A value that stands for nothing, sent so that servers keep ignoring what they do not know (RFC 8701 2).
+[[nodiscard]] constexpr bool is_grease(std::uint16_t value) {
+  return (value & 0x0f0f) == 0x0a0a && value >> 8 == (value & 0xff);
+}
+
+struct TlsExtension {
+  std::uint16_t type = 0;
+  Bytes data{};  ///< what there is of it when cut
+};
+
+/// Body of a ClientHello, not looked into further. Views point into it.
+struct TlsClientHello {
+  std::uint16_t version = 0;  ///< legacy_version; 0: not there
+  Bytes session{};
+  Bytes cipher_suites{};
+  Bytes compression_methods{};
+  std::vector<TlsExtension> extensions{};
+  bool exact = false;  ///< nothing is missing, nothing is left over, and all lengths agree
+};
+[[nodiscard]] TlsClientHello split_client_hello(Bytes body);
+
+struct TlsServerName {
+  std::string_view name{};  ///< the first host_name as sent; empty: none
+  bool exact = false;       ///< the list holds that name alone and fills the extension
+};
+/// RFC 6066 3.
+[[nodiscard]] TlsServerName read_server_name(Bytes extension);
+
+struct TlsProtocols {
+  std::vector<std::string> names{};  ///< as sent, in order; the first 32: a hello offers two or three
+  bool exact = false;                ///< the list fills the extension, and no name is empty
+};
+/// RFC 7301 3.1.
+[[nodiscard]] TlsProtocols read_alpn(Bytes extension);
 
 /// "ClientHello"; nullptr for a kind that is not sent in the clear.
 [[nodiscard]] const char* tls_handshake_name(std::uint8_t kind);

@@ -18,8 +18,8 @@ struct ProxyHeader {
   std::size_t size = 0;  ///< bytes of the header, when complete
   /// Who the client is and where it connected to. None: LOCAL, UNKNOWN or a family that is not IP: the socket's own
   /// hold.
-  std::optional<Endpoint> source;
-  std::optional<Endpoint> destination;
+  std::optional<Endpoint> source{};
+  std::optional<Endpoint> destination{};
 };
 
 /// The header at the first byte. Checks CRC-32c where a version 2 header has one. At most 107 bytes (version 1), 16 +
