@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where a name goes, and who may ask. Built once from a configuration; look-ups may run in every worker at once.
 #pragma once
+#include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include "actuators/proxy/config/server_name.hpp"
 #include "actuators/proxy/route/upstreams.hpp"
 #include "sonde/proxy.hpp"
 
@@ -19,25 +22,26 @@ struct Route {
   std::shared_ptr<UpstreamGroup> upstreams;  ///< null: the host that the name names
 };
 
-/// Lower case, without a trailing dot. Empty: not a host name (RFC 1123: letters, digits, hyphens, underscores; labels
-/// of 1 to 63 bytes, 253 in all). A wildcard's "*." is for the caller to take off.
-[[nodiscard]] std::string fold_server_name(std::string_view name);
-
 class Routes {
  public:
-  /// Groups that `before` has with the same upstreams and checks are taken over with their health and counts.
+  /// Groups that `before` has with the same upstreams, balance and checks are taken over with their health and counts.
+  /// Of a route whose upstreams have changed, those that stay keep their counts, and their health if they are checked.
   explicit Routes(const ProxyConfig& config, const Routes* before = nullptr);
   /// The route of a folded name: exact before suffix, the longest suffix first. Null: not allowed.
   [[nodiscard]] const Route* find(std::string_view name) const;
   [[nodiscard]] const std::vector<std::unique_ptr<Route>>& all() const { return routes_; }
 
  private:
+  struct Hash : std::hash<std::string_view> {
+    using is_transparent = void;
+  };
+  using ByName = std::unordered_map<std::string, const Route*, Hash, std::equal_to<>>;
   std::vector<std::unique_ptr<Route>> routes_;
-  std::unordered_map<std::string, const Route*> exact_;
-  std::unordered_map<std::string, const Route*> suffixes_;  ///< without "*."
+  ByName exact_;
+  ByName suffixes_;  ///< without "*."
 };
 
-/// The client allow list. Any number of networks, look-up by prefix length.
+/// The client allow list. Any number of networks; a look-up is a binary search.
 class Clients {
  public:
   explicit Clients(const std::vector<GuardNetwork>& networks);
@@ -45,8 +49,14 @@ class Clients {
   [[nodiscard]] bool allows(const Endpoint& client) const;
 
  private:
-  struct State;
-  std::shared_ptr<const State> state_;
+  using Address = std::array<std::uint8_t, 16>;
+  /// Both ends belong to it.
+  struct Range {
+    Address first;
+    Address last;
+  };
+  std::vector<Range> ranges_;  ///< in order; they neither overlap nor touch
+  bool everybody_ = false;
 };
 
 }  // namespace sonde::proxy
