@@ -61,7 +61,6 @@ class RelayObserver {
  public:
   virtual ~RelayObserver() = default;
   virtual void relay_ended(Relay& relay, const RelayResult& result) = 0;
-
 };
 
 /// Backpressure goes through: it reads no more than the other side takes, but for what one read brings (64 KiB, or a

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "actuators/proxy/forward/relay.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "actuators/proxy/forward/relay_pool.hpp"
+#include "actuators/proxy/forward/relay_stream.hpp"
+
+namespace sonde::proxy {
+namespace {
+
+using namespace std::chrono_literals;
+
+enum class Side : std::uint8_t { client, upstream };
+
+// How soon a path of the kernel is asked again whether it has delivered.
+constexpr auto delivery_interval = 5ms;
+
+void set_option(int fd, int level, int name, int value) { ::setsockopt(fd, level, name, &value, sizeof(value)); }
+
+// close() then sends a reset in place of what is still queued.
+void reset_on_close(int fd) {
+  const linger now{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+}
+
+bool failed(StreamStep step) { return step == StreamStep::read_failed || step == StreamStep::write_failed; }
+
+}  // namespace
+
+const char* relay_end_reason_name(RelayEndReason reason) {
+  static constexpr std::array<const char*, 7> names = {
+      "client-closed", "upstream-closed", "client-reset", "upstream-reset", "idle", "half-closed", "stopped"};
+  return names.at(static_cast<std::size_t>(reason));
+}
+
+struct Relay::State final : Waker, Turn {
+  State(Relay& relay, Loop& on, RelayPool& shared, std::unique_ptr<Channel> of_client,
+        std::unique_ptr<Channel> of_upstream, std::unique_ptr<KernelRelay> path, const RelayOptions& options,
+        RelayObserver& who)
+      : owner(relay),
+        loop(on),
+        pool(shared.state()),
+        observer(who),
+        client(std::move(of_client)),
+        upstream(std::move(of_upstream)),
+        kernel(std::move(path)),
+        timer([this] { look_at_time(); }),
+        idle(options.idle),
+        half_closed(options.half_closed),
+        active(on.now()),
+        splice(options.splice) {}
+  ~State() override {
+    if (!over) close(true);
+  }
+
+  void wake(Channel&) override { go_on(); }
+  void run_turn() override {
+    if (over)
+      observer.relay_ended(owner, result);
+    else
+      go_on();
+  }
+
+  void start();
+  void go_on();
+  void look_at_time();
+  void end(RelayEndReason reason, bool reset);
+  [[nodiscard]] RelayResult count() const;
+
+  Relay& owner;
+  Loop& loop;
+  RelayPool::State& pool;
+  RelayObserver& observer;
+  std::unique_ptr<Channel> client;
+  std::unique_ptr<Channel> upstream;
+  std::unique_ptr<KernelRelay> kernel;
+  RelayStream to_upstream;
+  RelayStream to_client;
+  Timer timer;
+  std::chrono::milliseconds idle;
+  std::chrono::milliseconds half_closed;
+  Clock::time_point active;  ///< when the last byte was seen
+  Carried kernel_seen;       ///< by when the timer fired last
+  RelayResult result;        ///< once it is over
+  bool splice;
+  bool begun = false;  ///< the kernel's path may carry the client's bytes
+  bool starting = false;
+  bool over = false;
+  bool upstream_finished = false;  ///< the end of the client's stream has been passed on
+  bool client_finished = false;
+  RelayEndReason first_end = RelayEndReason::stopped;  ///< whose stream ended first
+
+ private:
+  void close(bool reset);
+  void reset_by(Side side);
+  [[nodiscard]] StreamStep pump_to_upstream();
+  [[nodiscard]] StreamStep pump_to_client() { return to_client.pump(*upstream, *client, pool, splice); }
+  /// False: that was the end of the relay.
+  [[nodiscard]] bool pass_on_end(Direction direction);
+  void arm();
+  [[nodiscard]] std::chrono::milliseconds limit() const { return half_ended() ? std::min(idle, half_closed) : idle; }
+  [[nodiscard]] bool waits_for_delivery() const {
+    return (to_upstream.has_ended() && !upstream_finished) || (to_client.has_ended() && !client_finished);
+  }
+  [[nodiscard]] bool half_ended() const { return first_end != RelayEndReason::stopped; }
+};
+
+void Relay::State::start() {
+  for (const int fd : {client->fd(), upstream->fd()}) {
+    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1);
+  }
+  client->set_waker(this);
+  upstream->set_waker(this);
+  starting = true;
+  go_on();
+  starting = false;
+}
+
+StreamStep Relay::State::pump_to_upstream() {
+  if (kernel && !begun) {
+    const StreamStep step = to_upstream.flush(*upstream);
+    if (step != StreamStep::waits_to_read) return step;
+    begun = true;
+    kernel->begin();
+  }
+  return to_upstream.pump(*client, *upstream, pool, splice);
+}
+
+// A reset overtakes nothing that could still be written: both ways are pumped before it is passed on.
+void Relay::State::go_on() {
+  const auto moved = [this] {
+    return to_upstream.copied() + to_upstream.spliced() + to_client.copied() + to_client.spliced();
+  };
+  const std::uint64_t before = moved();
+  const StreamStep outward = pump_to_upstream();
+  StreamStep inward = pump_to_client();
+  while (failed(outward) && inward == StreamStep::turn_over) inward = pump_to_client();
+  if (moved() != before) active = loop.now();
+
+  if (failed(outward)) return reset_by(outward == StreamStep::read_failed ? Side::client : Side::upstream);
+  if (failed(inward)) return reset_by(inward == StreamStep::read_failed ? Side::upstream : Side::client);
+  const bool again = outward == StreamStep::turn_over || inward == StreamStep::turn_over;
+  if (again) pool.turns->add(*this);
+  // An error that no read meets: nothing more is read from there, or not before the other side takes what is held.
+  if ((client->ready() & EPOLLERR) && outward != StreamStep::turn_over) return reset_by(Side::client);
+  if ((upstream->ready() & EPOLLERR) && inward != StreamStep::turn_over) return reset_by(Side::upstream);
+
+  const bool was_half_ended = half_ended();
+  if (outward == StreamStep::ended && !pass_on_end(Direction::to_upstream)) return;
+  if (inward == StreamStep::ended && !pass_on_end(Direction::to_client)) return;
+  if (upstream_finished && client_finished) return end(first_end, false);
+  if (!timer.is_set() || was_half_ended != half_ended() || waits_for_delivery()) arm();
+}
+
+bool Relay::State::pass_on_end(Direction direction) {
+  const bool outward = direction == Direction::to_upstream;
+  if (!half_ended()) first_end = outward ? RelayEndReason::client_closed : RelayEndReason::upstream_closed;
+  bool& finished = outward ? upstream_finished : client_finished;
+  if (finished || (kernel && !kernel->delivered(direction))) return true;
+  finished = true;
+  if (::shutdown((outward ? upstream : client)->fd(), SHUT_WR) == 0) return true;
+  reset_by(outward ? Side::upstream : Side::client);  // ENOTCONN: it has been reset
+  return false;
+}
+
+// What the kernel carries is only seen when the timer fires, so it fires oftener then: a connection is held for idle
+// up to a quarter later than it is.
+void Relay::State::arm() {
+  auto when = active + limit();
+  if (kernel) when = std::min(when, loop.now() + std::max<Clock::duration>(limit() / 4, 1ms));
+  if (waits_for_delivery()) when = std::min(when, loop.now() + delivery_interval);
+  timer.set(loop, when);
+}
+
+void Relay::State::look_at_time() {
+  if (kernel) {
+    const Carried seen = kernel->carried();
+    if (seen.to_upstream != kernel_seen.to_upstream || seen.to_client != kernel_seen.to_client) active = loop.now();
+    kernel_seen = seen;
+  }
+  if (loop.now() - active >= limit())
+    return end(half_ended() && half_closed < idle ? RelayEndReason::half_closed : RelayEndReason::idle, true);
+  if (waits_for_delivery()) return go_on();
+  arm();
+}
+
+void Relay::State::reset_by(Side side) {
+  end(side == Side::client ? RelayEndReason::client_reset : RelayEndReason::upstream_reset, true);
+}
+
+RelayResult Relay::State::count() const {
+  if (over) return result;
+  return {.reason = RelayEndReason::stopped,
+          .copied = {to_upstream.copied(), to_client.copied()},
+          .spliced = {to_upstream.spliced(), to_client.spliced()},
+          .kernel = kernel ? kernel->carried() : Carried{}};
+}
+
+void Relay::State::close(bool reset) {
+  over = true;
+  timer.cancel();
+  leave();
+  kernel.reset();
+  if (reset) {
+    reset_on_close(client->fd());
+    reset_on_close(upstream->fd());
+  }
+  client->close();
+  upstream->close();
+}
+
+// The observer may destroy this.
+void Relay::State::end(RelayEndReason reason, bool reset) {
+  result = count();
+  result.reason = reason;
+  close(reset);
+  if (starting) return pool.turns->add(*this);
+  const RelayResult told = result;
+  observer.relay_ended(owner, told);
+}
+
+Relay::Relay(Loop& loop, RelayPool& pool, std::unique_ptr<Channel> client, std::unique_ptr<Channel> upstream,
+             std::vector<std::uint8_t> to_upstream, std::unique_ptr<KernelRelay> kernel, const RelayOptions& options,
+             RelayObserver& observer)
+    : state_(std::make_unique<State>(*this, loop, pool, std::move(client), std::move(upstream), std::move(kernel),
+                                     options, observer)) {
+  state_->to_upstream.hold(std::move(to_upstream));
+}
+
+Relay::~Relay() = default;
+
+void Relay::start() { state_->start(); }
+
+void Relay::abort(RelayEndReason reason) {
+  if (!state_->over) return state_->end(reason, true);
+  if (!state_->is_waiting()) return;
+  state_->leave();
+  state_->run_turn();
+}
+
+RelayResult Relay::so_far() const { return state_->count(); }
+
+}  // namespace sonde::proxy
