@@ -56,7 +56,8 @@ Buffer in_records(const Buffer& message, std::size_t most) {
   for (std::size_t at = 0; at < message.size(); at += most) {
     const auto begin = message.begin() + static_cast<std::ptrdiff_t>(at);
     const auto size = static_cast<std::ptrdiff_t>(std::min(most, message.size() - at));
-    records = records + Buffer{22, 3, 1} + counted(Buffer(begin, begin + size), 2);
+    const Buffer record = Buffer{22, 3, 1} + counted(Buffer(begin, begin + size), 2);
+    records.insert(records.end(), record.begin(), record.end());
   }
   return records;
 }
