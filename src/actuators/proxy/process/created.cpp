@@ -16,18 +16,11 @@ namespace {
 std::mutex mutex;                  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
 std::vector<std::string> created;  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
 
-// Only root gives things away, and only what it made before it became somebody else.
-void remember(const std::string& path) {
-  if (::geteuid() != 0) return;
-  const std::lock_guard lock(mutex);
-  created.push_back(path);
-}
-
 Result<Fd> open_or_create(const std::string& path, int flags) {
   flags |= O_CLOEXEC | O_NOCTTY;
   Fd file(::open(path.c_str(), flags | O_CREAT | O_EXCL, 0640));
   if (file) {
-    remember(path);
+    remember_created(path);
     return file;
   }
   if (errno == EEXIST) file.reset(::open(path.c_str(), flags));
@@ -37,6 +30,13 @@ Result<Fd> open_or_create(const std::string& path, int flags) {
 
 }  // namespace
 
+// Only root gives things away, and only what it made before it became somebody else.
+void remember_created(const std::string& path) {
+  if (::geteuid() != 0) return;
+  const std::lock_guard lock(mutex);
+  created.push_back(path);
+}
+
 Result<void> create_folders_above(const std::string& path) {
   std::filesystem::path folder = std::filesystem::path(path).parent_path();
   std::vector<std::filesystem::path> missing;
@@ -45,7 +45,7 @@ Result<void> create_folders_above(const std::string& path) {
     missing.push_back(folder);
   for (auto made = missing.rbegin(); made != missing.rend(); ++made) {
     if (::mkdir(made->c_str(), 0755) != 0 && errno != EEXIST) return fail_errno(made->string());
-    remember(made->string());
+    remember_created(made->string());
   }
   return {};
 }

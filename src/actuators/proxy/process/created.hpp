@@ -17,6 +17,8 @@ namespace sonde::proxy {
 [[nodiscard]] Result<Fd> open_to_append(const std::string& path);
 /// Read and write, at the start; created with mode 0640.
 [[nodiscard]] Result<Fd> open_to_rewrite(const std::string& path);
+/// Created by somebody else's call.
+void remember_created(const std::string& path);
 /// Everything that these functions have created so far. Errors are of no importance: the descriptors are open.
 void give_created_to(uid_t user, gid_t group);
 
