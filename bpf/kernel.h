@@ -54,6 +54,43 @@ struct sock {
 	__u16 sk_protocol;
 	__u8 sk_shutdown;      /* RCV_SHUTDOWN 1, SEND_SHUTDOWN 2 */
 	__u8 sk_kern_sock : 1; /* the kernel's own */
+	int sk_rcvbuf;
+	int sk_rcvlowat; /* SO_RCVLOWAT */
+	struct {
+		struct {
+			int counter;
+		} rmem_alloc; /* what lies unread, with its overhead */
+	} sk_backlog;
+	struct {
+		int owned; /* a system call works on it */
+	} sk_lock;
+	struct socket_wq *sk_wq; /* who waits on it */
+	void *sk_user_data;      /* struct sk_psock * of a socket in a socket map, with flags in the lowest 3 bits */
+} SONDE_CORE;
+
+struct list_head {
+	struct list_head *next;
+} SONDE_CORE;
+
+struct wait_queue_entry {
+	void *func; /* woken_wake_function() for a blocked system call */
+	struct list_head entry;
+} SONDE_CORE;
+
+struct wait_queue_head {
+	struct list_head head;
+} SONDE_CORE;
+
+struct socket_wq {
+	struct wait_queue_head wait;
+} SONDE_CORE;
+
+struct sk_psock {
+	struct {
+		struct {
+			int counter;
+		} refs;
+	} refcnt;
 } SONDE_CORE;
 
 struct kernfs_node {
@@ -201,10 +238,11 @@ struct inet_sock {
 
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
-	__u32 icsk_rto;         /* jiffies */
-	__u8 icsk_ca_state : 5; /* enum tcp_ca_state */
-	__u8 icsk_retransmits;  /* timeouts in a row */
-	__u8 icsk_pending;      /* timer: 0 none, 1 RTO, 2 RACK, 3 zero window, 5 tail-loss probe */
+	const void *icsk_ulp_ops; /* upper layer protocol: TLS in the kernel, MPTCP; NULL: none */
+	__u32 icsk_rto;           /* jiffies */
+	__u8 icsk_ca_state : 5;   /* enum tcp_ca_state */
+	__u8 icsk_retransmits;    /* timeouts in a row */
+	__u8 icsk_pending;        /* timer: 0 none, 1 RTO, 2 RACK, 3 zero window, 5 tail-loss probe */
 } SONDE_CORE;
 
 struct tcp_sock {
@@ -221,6 +259,7 @@ struct tcp_sock {
 	__u32 snd_una;
 	__u32 snd_nxt;
 	__u32 write_seq;
+	__u32 copied_seq; /* next byte that the reader has not got yet */
 	__u32 rcv_tstamp; /* jiffies */
 	__u32 snd_cwnd;   /* segments */
 	__u32 dsack_dups; /* segments that the peer says it got twice */

@@ -1,0 +1,450 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * What a client on this host sends to the proxy lands in the receive queue of a backend on this host, and back.
+ *
+ * track_established puts the sockets of such connections into SOCK_MAP when they are established, not later: a reader
+ * that waits in tcp_recvmsg() when its socket enters the map does not see what is redirected to it.
+ *
+ * redirect_msg sees every send of these sockets. It redirects a message only when all that the sender ever sent over
+ * TCP has been read by the receiver: tcp_bpf_recvmsg() reads what was redirected before what came over TCP, so nothing
+ * may be redirected while there is anything of the latter. Whatever else holds, SK_PASS is right: the bytes go over TCP
+ * to the proxy, which relays them.
+ */
+#include "kernel.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "bypass.abi.h"
+
+enum {
+	FAMILY_IPV4 = 2,
+	FAMILY_IPV6 = 10,
+	/* A handshake is shorter; see handshake_is_over(). */
+	HANDSHAKE_BYTES = 65536,
+	WAITERS_AT_MOST = 4,
+};
+
+const volatile __u64 network_namespace; /* cookie */
+const volatile __u32 queue_limit = 1;   /* bytes that may lie unread in a receiver */
+const volatile __u32 keep_stats = 1;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SOCKHASH);
+	__uint(max_entries, 65536);
+	__type(key, struct sonde_bypass_socket);
+	__type(value, __u64);
+} SOCK_MAP SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct sonde_bypass_socket);
+	__type(value, struct sonde_bypass_direction);
+} CONNECTION_MAP SEC(".maps");
+
+/* Addresses whose clients are captured. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct sonde_bypass_listener);
+	__type(value, __u32);
+} LISTENERS SEC(".maps");
+
+/* Upstream sockets of the proxy whose peer is to be captured, marked before they connect. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, __u32);
+} UPSTREAMS SEC(".maps");
+
+/* Backends whose handshake is under way, by the socket that they will have. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct sonde_bypass_socket);
+	__type(value, __u32);
+} EXPECTED SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct sonde_bypass_origin);
+} ORIGINS SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sonde_bypass_traffic);
+} TRAFFIC_STATS SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sonde_bypass_connections);
+} CONNECTION_STATS SEC(".maps");
+
+#define count_connection(member)                                                                                       \
+	do {                                                                                                           \
+		__u32 zero = 0;                                                                                        \
+		struct sonde_bypass_connections *connections =                                                         \
+			keep_stats ? bpf_map_lookup_elem(&CONNECTION_STATS, &zero) : 0;                                \
+		if (connections)                                                                                       \
+			__sync_fetch_and_add(&connections->member, 1);                                                 \
+	} while (0)
+
+#define count_traffic(member, amount)                                                                                  \
+	do {                                                                                                           \
+		__u32 zero = 0;                                                                                        \
+		struct sonde_bypass_traffic *traffic = keep_stats ? bpf_map_lookup_elem(&TRAFFIC_STATS, &zero) : 0;    \
+		if (traffic)                                                                                           \
+			traffic->member += (amount);                                                                   \
+	} while (0)
+
+static __always_inline void set_ipv4(__u32 *address, __u32 ipv4)
+{
+	address[0] = 0;
+	address[1] = 0;
+	address[2] = bpf_htonl(0xffff);
+	address[3] = ipv4;
+}
+
+static __always_inline int has_data_in_syn(struct bpf_sock_ops *ctx)
+{
+	return ctx->data_segs_out != 0;
+}
+
+/*
+ * The socket that a struct bpf_sock_ops or sk_msg_md is about. 0: it has no addresses. volatile: the verifier wants
+ * each member at its place, and the compiler would merge the branches.
+ */
+#define read_socket(ctx, socket)                                                                                       \
+	({                                                                                                             \
+		volatile typeof(*(ctx)) *from = (ctx);                                                                 \
+		__u32 *local = (socket)->local_address, *remote = (socket)->remote_address;                            \
+		__u32 family = from->family;                                                                           \
+                                                                                                                       \
+		if (family == FAMILY_IPV4) {                                                                           \
+			set_ipv4(local, from->local_ip4);                                                              \
+			set_ipv4(remote, from->remote_ip4);                                                            \
+		} else if (family == FAMILY_IPV6) {                                                                    \
+			local[0] = from->local_ip6[0];                                                                 \
+			local[1] = from->local_ip6[1];                                                                 \
+			local[2] = from->local_ip6[2];                                                                 \
+			local[3] = from->local_ip6[3];                                                                 \
+			remote[0] = from->remote_ip6[0];                                                               \
+			remote[1] = from->remote_ip6[1];                                                               \
+			remote[2] = from->remote_ip6[2];                                                               \
+			remote[3] = from->remote_ip6[3];                                                               \
+		}                                                                                                      \
+		(socket)->local_port = from->local_port;                                                               \
+		(socket)->remote_port = bpf_ntohl(from->remote_port);                                                  \
+		family == FAMILY_IPV4 || family == FAMILY_IPV6;                                                        \
+	})
+
+static __always_inline void swap_ends(struct sonde_bypass_socket *socket, const struct sonde_bypass_socket *other)
+{
+	__builtin_memcpy(socket->local_address, other->remote_address, 16);
+	__builtin_memcpy(socket->remote_address, other->local_address, 16);
+	socket->local_port = other->remote_port;
+	socket->remote_port = other->local_port;
+}
+
+static __always_inline int is_listener(const struct sonde_bypass_socket *socket)
+{
+	struct sonde_bypass_listener listener = {.port = socket->remote_port};
+	__u32 *address = listener.address;
+
+	__builtin_memcpy(address, socket->remote_address, 16);
+	if (bpf_map_lookup_elem(&LISTENERS, &listener))
+		return 1;
+	if (address[0] || address[1] || address[2] != bpf_htonl(0xffff) || (bpf_ntohl(address[3]) >> 24) != 127)
+		return 0;
+	address[3] = bpf_htonl(0x7f000000);
+	return bpf_map_lookup_elem(&LISTENERS, &listener) != 0;
+}
+
+static __always_inline int capture(struct bpf_sock_ops *ctx, struct sonde_bypass_socket *socket)
+{
+	struct sonde_bypass_origin origin = {.write_seq = ctx->snd_nxt, .copied_seq = ctx->rcv_nxt};
+	struct bpf_sock *sk = ctx->sk;
+
+	if (!sk || has_data_in_syn(ctx))
+		return 0;
+	if (!bpf_sk_storage_get(&ORIGINS, sk, &origin, BPF_SK_STORAGE_GET_F_CREATE))
+		return 0;
+	return bpf_sock_hash_update(ctx, &SOCK_MAP, socket, BPF_NOEXIST) == 0;
+}
+
+static __always_inline void capture_client(struct bpf_sock_ops *ctx)
+{
+	struct sonde_bypass_socket socket = {};
+
+	if (!read_socket(ctx, &socket) || !is_listener(&socket))
+		return;
+	if (capture(ctx, &socket))
+		count_connection(captured_clients);
+	else
+		count_connection(not_captured);
+}
+
+static __always_inline void expect_backend(struct bpf_sock_ops *ctx)
+{
+	struct sonde_bypass_socket socket = {}, backend;
+	struct bpf_sock *sk = ctx->sk;
+	__u32 one = 1;
+
+	if (!sk || !bpf_sk_storage_get(&UPSTREAMS, sk, 0, 0) || !read_socket(ctx, &socket))
+		return;
+	swap_ends(&backend, &socket);
+	bpf_map_update_elem(&EXPECTED, &backend, &one, BPF_ANY);
+}
+
+static __always_inline void capture_backend(struct bpf_sock_ops *ctx)
+{
+	struct sonde_bypass_socket socket = {};
+
+	if (!read_socket(ctx, &socket) || bpf_map_delete_elem(&EXPECTED, &socket))
+		return;
+	if (capture(ctx, &socket))
+		count_connection(captured_backends);
+	else
+		count_connection(not_captured);
+}
+
+SEC("sockops")
+int track_established(struct bpf_sock_ops *ctx)
+{
+	__u32 op = ctx->op;
+
+	if (op != BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB && op != BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB &&
+	    op != BPF_SOCK_OPS_TCP_CONNECT_CB)
+		return 1;
+	if (bpf_get_netns_cookie(ctx) != network_namespace)
+		return 1;
+	if (op == BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB)
+		capture_client(ctx);
+	else if (op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB)
+		capture_backend(ctx);
+	else
+		expect_backend(ctx);
+	return 1;
+}
+
+extern const void woken_wake_function __ksym __weak;
+
+/*
+ * A reader that wants more than there is (MSG_WAITALL) waits in tcp_recvmsg(), which does not look at what is
+ * redirected. Who waits in tcp_bpf_recvmsg() or tcp_bpf_sendmsg() holds a reference of the sk_psock; the map holds one.
+ */
+static __always_inline int has_plain_waiter(struct sock *sk)
+{
+	struct sk_psock *psock = (void *)((unsigned long)BPF_CORE_READ(sk, sk_user_data) & ~7UL);
+	struct socket_wq *queue = BPF_CORE_READ(sk, sk_wq);
+	void *head = (void *)queue + bpf_core_field_offset(queue->wait.head);
+	void *entry = BPF_CORE_READ(queue, wait.head.next);
+	int held = BPF_CORE_READ(psock, refcnt.refs.counter) - 1;
+	int i;
+
+	for (i = 0; i < WAITERS_AT_MOST && entry && entry != head; i++) {
+		struct wait_queue_entry *waiter = entry - bpf_core_field_offset(((struct wait_queue_entry *)0)->entry);
+
+		if (BPF_CORE_READ(waiter, func) == &woken_wake_function)
+			held--;
+		entry = BPF_CORE_READ(waiter, entry.next);
+	}
+	return held < 0 || i == WAITERS_AT_MOST;
+}
+
+/*
+ * TLS in the kernel (kTLS) reads what was redirected as if it were deciphered. A socket gets it at the end of the
+ * handshake, so all of the handshake goes over TCP: it is over once the receiver has read what the backend answered to
+ * the client's second flight (TLS 1.2: Finished, 1.3: tickets or the first response), or more than a handshake has.
+ */
+static __always_inline int handshake_is_over(struct sonde_bypass_direction *direction, __u32 sent)
+{
+	struct sonde_bypass_direction *other;
+	__u64 spoken;
+
+	if (direction->turns || sent > HANDSHAKE_BYTES)
+		return 1;
+	other = bpf_map_lookup_elem(&CONNECTION_MAP, &direction->receiver);
+	if (!other)
+		return 0;
+	if (direction->role == SONDE_BYPASS_CLIENT) {
+		direction->turns = other->turns;
+		return direction->turns;
+	}
+	spoken = other->passed + other->messages;
+	if (spoken == direction->answered)
+		return 0;
+	direction->answered = spoken;
+	direction->turns = 1;
+	return 0; /* this message is the answer itself */
+}
+
+enum verdict {
+	REDIRECT,
+	HANDSHAKE,
+	NOT_DRAINED,
+	FULL,
+	GONE,
+	UNSUITED,
+};
+
+/* The last message did not go direct: may this one? */
+static __always_inline int begin_direct(struct sonde_bypass_direction *direction, struct tcp_sock *from,
+					struct tcp_sock *to)
+{
+	struct sock *receiver = (struct sock *)to;
+	__u32 sent = from->write_seq - direction->sender_origin;
+
+	if (!handshake_is_over(direction, sent))
+		return HANDSHAKE;
+	if (sent != BPF_CORE_READ(to, copied_seq) - direction->receiver_origin)
+		return NOT_DRAINED;
+	if (BPF_CORE_READ(receiver, sk_rcvlowat) > 1 || BPF_CORE_READ(receiver, sk_lock.owned) ||
+	    has_plain_waiter(receiver))
+		return UNSUITED;
+	return REDIRECT;
+}
+
+/*
+ * The receiver may be closed and its memory another's: then what is read here is wrong, and harmless, since it is not
+ * in SOCK_MAP any more and bpf_msg_redirect_hash() fails.
+ */
+static __always_inline int judge(struct sk_msg_md *msg, struct sonde_bypass_direction *direction)
+{
+	struct tcp_sock *to = (void *)direction->receiver_sock, *from;
+	struct bpf_sock *sender = msg->sk;
+	int unread;
+
+	if (!sender)
+		return UNSUITED;
+	from = bpf_skc_to_tcp_sock(sender);
+	if (!from || (__u64)from != direction->sender_sock)
+		return GONE;
+	if (from->inet_conn.icsk_ulp_ops || BPF_CORE_READ(to, inet_conn.icsk_ulp_ops))
+		return UNSUITED;
+	unread = BPF_CORE_READ((struct sock *)to, sk_backlog.rmem_alloc.counter);
+	if (unread > 0 && unread + msg->size > queue_limit)
+		return FULL;
+	return direction->direct ? REDIRECT : begin_direct(direction, from, to);
+}
+
+static __always_inline void count_passed(int verdict)
+{
+	count_traffic(passed, 1);
+	if (verdict == HANDSHAKE)
+		count_traffic(handshake, 1);
+	else if (verdict == NOT_DRAINED)
+		count_traffic(not_drained, 1);
+	else if (verdict == FULL)
+		count_traffic(full, 1);
+	else if (verdict == GONE)
+		count_traffic(gone, 1);
+	else
+		count_traffic(unsuited, 1);
+}
+
+static __always_inline void count_redirected(struct sonde_bypass_direction *direction, __u32 size)
+{
+	direction->bytes += size;
+	direction->messages++;
+	if (direction->role == SONDE_BYPASS_CLIENT) {
+		count_traffic(bytes_to_backend, size);
+		count_traffic(messages_to_backend, 1);
+	} else {
+		count_traffic(bytes_to_client, size);
+		count_traffic(messages_to_client, 1);
+	}
+}
+
+SEC("sk_msg")
+int redirect_msg(struct sk_msg_md *msg)
+{
+	struct sonde_bypass_direction *direction;
+	struct sonde_bypass_socket sender = {};
+	__u32 size = msg->size;
+	int verdict;
+
+	if (!read_socket(msg, &sender))
+		return SK_PASS;
+	direction = bpf_map_lookup_elem(&CONNECTION_MAP, &sender);
+	if (!direction)
+		return SK_PASS;
+	verdict = judge(msg, direction);
+	/* SK_DROP: the receiver has been closed since it was looked up. */
+	if (verdict == REDIRECT &&
+	    bpf_msg_redirect_hash(msg, &SOCK_MAP, &direction->receiver, BPF_F_INGRESS) != SK_PASS)
+		verdict = GONE;
+	direction->direct = verdict == REDIRECT;
+	if (verdict == REDIRECT) {
+		count_redirected(direction, size);
+	} else {
+		direction->passed++;
+		count_passed(verdict);
+	}
+	return SK_PASS;
+}
+
+/* Reads a socket of SOCK_MAP. 0: it is not there. */
+static __always_inline __u64 read_origin(const struct sonde_bypass_socket *socket, struct sonde_bypass_origin *out)
+{
+	struct bpf_sock *sk = bpf_map_lookup_elem(&SOCK_MAP, socket);
+	struct sonde_bypass_origin *origin;
+	__u64 address = 0;
+
+	if (!sk)
+		return 0;
+	origin = bpf_sk_storage_get(&ORIGINS, sk, 0, 0);
+	if (origin) {
+		*out = *origin;
+		address = (__u64)bpf_skc_to_tcp_sock(sk);
+	}
+	bpf_sk_release(sk);
+	return address;
+}
+
+/* Run by user space (BPF_PROG_TEST_RUN), never attached: writes both directions of a connection to CONNECTION_MAP. */
+SEC("tc")
+int pair_sockets(struct __sk_buff *skb)
+{
+	struct sonde_bypass_pair *pair = (void *)(long)skb->data;
+	struct sonde_bypass_direction forth = {.role = SONDE_BYPASS_CLIENT}, back = {.role = SONDE_BYPASS_BACKEND};
+	struct sonde_bypass_origin client = {}, backend = {};
+
+	if ((void *)(pair + 1) > (void *)(long)skb->data_end)
+		return SONDE_BYPASS_BAD_FRAME;
+	forth.receiver = pair->backend;
+	back.receiver = pair->client;
+	forth.receiver_origin = pair->skew_to_backend;
+	back.receiver_origin = pair->skew_to_client;
+	forth.sender_sock = back.receiver_sock = read_origin(&back.receiver, &client);
+	if (!forth.sender_sock)
+		return SONDE_BYPASS_NO_CLIENT;
+	back.sender_sock = forth.receiver_sock = read_origin(&forth.receiver, &backend);
+	if (!back.sender_sock)
+		return SONDE_BYPASS_NO_BACKEND;
+	forth.sender_origin = client.write_seq;
+	forth.receiver_origin += backend.copied_seq;
+	back.sender_origin = backend.write_seq;
+	back.receiver_origin += client.copied_seq;
+	if (bpf_map_update_elem(&CONNECTION_MAP, &forth.receiver, &back, BPF_ANY))
+		return SONDE_BYPASS_NO_ROOM;
+	if (bpf_map_update_elem(&CONNECTION_MAP, &back.receiver, &forth, BPF_ANY)) {
+		bpf_map_delete_elem(&CONNECTION_MAP, &forth.receiver);
+		return SONDE_BYPASS_NO_ROOM;
+	}
+	return SONDE_BYPASS_PAIRED;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

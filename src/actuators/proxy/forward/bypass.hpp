@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// The local bypass: when client and backend are both on this host, what one sends lands in the receive queue of the
+// other (sk_msg), and the proxy's own sockets sleep. bypass.bpf.c says how and when.
+//
+// What the two notice of it: nothing, but that
+// - recv() with MSG_WAITALL may return less than was asked for, as after a signal;
+// - splice(2) and sendfile(2) do not read from such a socket, and before Linux 6.18 FIONREAD does not count what lies
+//   there (recv(), read() and poll() do);
+// - MSG_ZEROCOPY is copied, and never reported to the error queue;
+// - who closes without having read everything ends the stream, where TCP would reset it;
+// - two threads that send on one socket at the same time may find their messages in either order, even if one is long.
+// What is unread when this process is killed is lost with it, like everything that a proxy holds.
+#pragma once
+#include <cstdint>
+#include <memory>
+
+#include "actuators/proxy/forward/bypass.abi.h"
+#include "actuators/proxy/forward/path.hpp"
+
+namespace sonde::proxy {
+
+struct BypassOptions {
+  std::uint32_t entries = 65'536;  ///< sockets, two a connection
+  bool stats = true;               ///< TRAFFIC_STATS and CONNECTION_STATS
+};
+
+class Bypass : public KernelPath {
+ public:
+  /// Loads and attaches the programs, for connections of the network namespace of the calling thread. They live as long
+  /// as the object, and never longer than the process. What it does later needs no privileges (Linux 5.19).
+  [[nodiscard]] static Result<std::unique_ptr<Bypass>> make(const BypassOptions& options = {});
+  ~Bypass() override;
+
+  [[nodiscard]] ProxyForwarding kind() const override { return ProxyForwarding::bypass; }
+  [[nodiscard]] Result<void> set_listeners(std::span<const Endpoint> listeners) override;
+  [[nodiscard]] bool suits(const Endpoint& client_remote, const Endpoint& upstream_remote) const override;
+  void prepare_upstream(int upstream_fd) override;
+  [[nodiscard]] std::unique_ptr<KernelRelay> take(const SocketPair& pair) override;
+  void decline(const Endpoint& client_remote, const Endpoint& client_local) override;
+
+  /// All zero without statistics.
+  [[nodiscard]] sonde_bypass_connections connections() const;
+  [[nodiscard]] sonde_bypass_traffic traffic() const;
+  /// Whether the socket of this local and remote end is in SOCK_MAP.
+  [[nodiscard]] bool has_captured(const Endpoint& local, const Endpoint& remote) const;
+
+  struct State;
+
+ private:
+  explicit Bypass(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace sonde::proxy

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// The least that a proxy can be: a loop, relays, a path. The self-test and tests send data through it.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "actuators/proxy/forward/path.hpp"
+#include "actuators/proxy/forward/relay.hpp"
+#include "sonde/endpoint.hpp"
+#include "sonde/result.hpp"
+
+namespace sonde::proxy {
+
+struct TrialOptions {
+  Endpoint listen;   ///< port 0: any
+  Endpoint backend;  ///< where every connection goes
+  KernelPath* path = nullptr;
+  bool splice = false;
+  std::vector<std::uint8_t> prefix;  ///< that the backend gets before the client's bytes
+};
+
+/// Reads the first bytes of a client, connects to the backend, and relays on two threads of its own until it is
+/// destroyed; then what is left is reset.
+class TrialProxy {
+ public:
+  [[nodiscard]] static Result<std::unique_ptr<TrialProxy>> start(const TrialOptions& options);
+  ~TrialProxy();
+
+  [[nodiscard]] const Endpoint& address() const;
+  /// How the connections ended that have.
+  [[nodiscard]] std::vector<RelayResult> results() const;
+  /// Connections that the path took.
+  [[nodiscard]] std::uint64_t taken() const;
+
+ private:
+  struct State;
+  explicit TrialProxy(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace sonde::proxy
