@@ -90,7 +90,7 @@ class Builder {
   bool end_array() { return close(); }
   bool key(std::string& key) {
     if (!levels_.back().keys.insert(key).second)
-      return refuse(fmt::format("the key {} is given twice", in_quotes(key)));
+      return refuse(path() + printable(key) + ": given twice: expected once");
     key_ = std::move(key);
     key_line_ = lines_.of_last_token;
     return true;
@@ -103,9 +103,7 @@ class Builder {
       if (at != std::string_view::npos) what.remove_prefix(at + before.size());
     }
     if (const auto at = what.find(": "); at < 10) what.remove_prefix(at + 2);
-    std::string printable;
-    for (const char c : what) printable += c >= ' ' && c < '\x7f' ? c : '?';
-    return refuse("not JSON: " + printable);
+    return refuse("not JSON: " + printable(what));
   }
 
   [[nodiscard]] const std::string& problem() const { return problem_; }
@@ -140,6 +138,18 @@ class Builder {
     levels_.pop_back();
     return true;
   }
+  /// Of the object that is open, with the dot behind it.
+  [[nodiscard]] std::string path() const {
+    std::string path;
+    for (std::size_t i = 1; i < levels_.size(); ++i) {
+      const auto& parent = *levels_[i - 1].node;
+      if (parent.kind == Node::Kind::list)
+        path += fmt::format("[{}]", parent.children.size() - 1);
+      else
+        path += (path.empty() ? "" : ".") + printable(levels_[i].node->key);
+    }
+    return path.empty() ? path : path + ".";
+  }
   bool refuse(std::string problem) {
     problem_ = std::move(problem);
     return false;
@@ -164,9 +174,9 @@ Result<Node> parse_json(std::string_view text, const std::string& name) {
   return fail(ErrorKind::usage, fmt::format("{}:{}: {}", name, lines.of_last_token, builder.problem()));
 }
 
-std::string in_quotes(std::string_view text) {
-  constexpr std::size_t longest = 60;
-  std::string result = "\"";
+std::string printable(std::string_view text) {
+  constexpr std::size_t longest = 100;
+  std::string result;
   for (const char c : text.substr(0, longest)) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte < 0x20 || byte >= 0x7f)
@@ -174,7 +184,9 @@ std::string in_quotes(std::string_view text) {
     else
       result += c;
   }
-  return result + (text.size() > longest ? "...\"" : "\"");
+  return result + (text.size() > longest ? "..." : "");
 }
+
+std::string in_quotes(std::string_view text) { return '"' + printable(text) + '"'; }
 
 }  // namespace sonde::proxy

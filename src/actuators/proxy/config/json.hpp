@@ -27,7 +27,8 @@ struct Node {
 /// than 16 levels are errors.
 [[nodiscard]] Result<Node> parse_json(std::string_view text, const std::string& name);
 
-/// For messages: quoted, control characters and what is not ASCII escaped, cut after 60 bytes.
+/// For messages: control characters and what is not ASCII escaped, cut after 100 bytes.
+[[nodiscard]] std::string printable(std::string_view text);
 [[nodiscard]] std::string in_quotes(std::string_view text);
 
 }  // namespace sonde::proxy

@@ -163,8 +163,7 @@ Result<void> Value::check_keys(std::span<const std::string_view> keys) const {
   for (const auto& member : node_.children)
     if (std::ranges::find(keys, member.key) == keys.end()) {
       const auto before = path();
-      const auto key = in_quotes(member.key);
-      return error(member.key_line, before + (before.empty() ? "" : ".") + key.substr(1, key.size() - 2), "no such key",
+      return error(member.key_line, before + (before.empty() ? "" : ".") + printable(member.key), "no such key",
                    (keys.size() > 1 ? "one of " : "") + join(keys), did_you_mean(nearest(member.key, keys)));
     }
   return {};
