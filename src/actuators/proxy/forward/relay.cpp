@@ -162,7 +162,10 @@ void Relay::State::go_on() {
 
 bool Relay::State::pass_on_end(Direction direction) {
   const bool outward = direction == Direction::to_upstream;
-  if (!half_ended()) first_end = outward ? RelayEndReason::client_closed : RelayEndReason::upstream_closed;
+  if (!half_ended()) {
+    first_end = outward ? RelayEndReason::client_closed : RelayEndReason::upstream_closed;
+    active = loop.now();
+  }
   bool& finished = outward ? upstream_finished : client_finished;
   if (finished || (kernel && !kernel->delivered(direction))) return true;
   finished = true;

@@ -62,7 +62,7 @@ StreamStep RelayStream::write_held(Channel& to) {
     to.clear(EPOLLOUT);
     return StreamStep::waits_to_write;
   }
-  held_ = {};
+  held_ = std::vector<std::uint8_t>();  // frees it
   held_offset_ = 0;
   return StreamStep::waits_to_read;
 }
