@@ -2,7 +2,9 @@
 // Every key: what holds without it, what it does, and what is no value for it.
 #include <gmock/gmock.h>
 
+#include <fstream>
 #include <map>
+#include <regex>
 #include <set>
 #include <sstream>
 
@@ -298,6 +300,31 @@ TEST(ProxyConfigKeys, TheTableHasThemAll) {
     for (std::string word; words >> word;) known.insert(word.substr(0, word.find(',')));
     EXPECT_EQ(known, members) << object;
   }
+}
+
+std::string read_source(const std::string& path) {
+  std::ifstream file(std::string(SONDE_SOURCE_DIR) + "/" + path);
+  std::stringstream text;
+  text << file.rdbuf();
+  EXPECT_FALSE(text.str().empty()) << path;
+  return text.str();
+}
+
+// Its tables write keys in backquotes; `routes[].sni` stands for those of all routes.
+TEST(ProxyConfigKeys, TheManualHasThemAll) {
+  const auto manual = read_source("docs/proxy.md");
+  const std::set<std::string> objects = {"listeners", "routes", "routes[].health_check", "socks5"};
+  for (const auto& key : keys()) {
+    const auto path = std::regex_replace(path_of(key.pointer), std::regex("\\[[0-9]+\\]"), "[]");
+    if (objects.contains(path)) continue;
+    const bool in_a_row = manual.find("\n| `" + path + "`") != std::string::npos;
+    EXPECT_TRUE(in_a_row || manual.find(", `" + path + "` |") != std::string::npos) << path;
+  }
+}
+
+TEST(ProxyConfigKeys, TheExampleIsAccepted) {
+  const auto config = parse_text(read_source("examples/proxy.json"));
+  EXPECT_EQ(config.routes.size(), 3U);
 }
 
 TEST(ProxyConfigKeys, NullStandsForWhatIsLeftOut) {

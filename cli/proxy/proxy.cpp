@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/proxy.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "option_group.hpp"
+#include "proxy/check.hpp"
+#include "proxy/signals.hpp"
+#include "sonde/proxy.hpp"
+
+namespace sonde::cli {
+namespace {
+
+struct Words {
+  std::string positional;
+  std::optional<std::string> config;   ///< --config
+  std::optional<std::string> control;  ///< --control
+  bool check = false;
+  bool take_over = false;
+};
+
+struct Request {
+  const char* name;
+  const char* description;
+};
+
+constexpr std::array requests{
+    Request{"reload", "read the file again, for new connections; the answer tells what was wrong with it"},
+    Request{"status", "statistics, forwarding paths, upstreams and their health, as JSON"},
+    Request{"stop", "accept no more, let connections end for timeouts.drain, then end"},
+};
+
+std::string request_list() {
+  std::string text = "Commands for a proxy that runs, `sonde proxy COMMAND [CONFIG]`:\n";
+  for (const auto& request : requests) text += fmt::format("  {:<8}{}\n", request.name, request.description);
+  return text +
+         "\nIt runs in the foreground. SIGTERM and SIGINT let connections end, a second one ends at once;\n"
+         "SIGHUP reads the file again. Keys of the file: docs/proxy.md.";
+}
+
+void add_control(OptionGroup& group, Words& words) {
+  group.option("--control", "PATH", words.control,
+               "Its control socket; default: of CONFIG, else /run/sonde-proxy.sock");
+}
+
+void add_positional(CLI::App& app, Words& words, const char* meaning) {
+  app.add_option("CONFIG", words.positional, meaning)->type_name("");
+}
+
+Result<std::string> config_path(const Words& words) {
+  if (words.config && !words.positional.empty())
+    return fail(ErrorKind::usage, "proxy: '" + words.positional + "': expected no other file beside --config");
+  auto path = words.config.value_or(words.positional);
+  if (path.empty()) return fail(ErrorKind::usage, "proxy: expected a configuration file: sonde proxy CONFIG.json");
+  return path;
+}
+
+int check(const Environment& env, const ProxyConfig& config, const std::string& path) {
+  if (auto here = check_host(config, path); !here) return report(env, here.error());
+  env.out << path << " is well\n";
+  describe_proxy(env.out, config);
+  return well;
+}
+
+int serve(const Environment& env, const ProxyConfig& config, const ProxyStartOptions& options) {
+  ignore_broken_pipes();
+  auto proxy = Proxy::start(config, options);
+  if (!proxy) return report(env, proxy.error());
+  const ProxySignals signals(*proxy);
+  std::string addresses;
+  for (const auto& listener : config.listeners) addresses += (addresses.empty() ? "" : ", ") + listener.address.text();
+  env.err << "sonde: proxy: listens on " << addresses << "\nsonde: proxy: " << proxy->summary() << std::endl;
+  const auto ended = proxy->wait();
+  return ended ? static_cast<int>(well) : report(env, ended.error());
+}
+
+int run_proxy(const Environment& env, std::vector<std::string> arguments) {
+  CLI::App app{
+      "Read the name that a TLS client asks for, and forward the connection untouched, in the kernel if possible.",
+      "sonde proxy"};
+  app.footer(request_list());
+  Words words;
+  add_positional(app, words, "The configuration (JSON)");
+  OptionGroup group(app, "Options");
+  group.option("--config", "FILE", words.config, "The same");
+  group.flag("--check", words.check, "Tell what it would do, or what is wrong with it, and end");
+  group.flag("--take-over", words.take_over,
+             "Take the listeners of the proxy that runs, which ends as its connections do");
+  OptionGroup running(app, "reload, status, stop");
+  add_control(running, words);
+  if (const auto ended = parse_arguments(env, app, "proxy", std::move(arguments))) return *ended;
+  if (words.control)
+    return report(env, {ErrorKind::usage, 0, "proxy: --control: expected reload, status or stop before it",
+                        "the proxy's own is the key control of its file"});
+  if (words.check && words.take_over)
+    return report(env, {ErrorKind::usage, 0, "proxy: --take-over: expected no --check beside it", {}});
+  const auto path = config_path(words);
+  if (!path) return report(env, path.error());
+  const auto config = read_proxy_config(*path);
+  if (!config) return report(env, config.error());
+  if (words.check) return check(env, *config, *path);
+  return serve(env, *config, {.config_path = *path, .take_over = words.take_over});
+}
+
+Result<std::string> control_path(const Words& words, const std::string& command) {
+  const bool file = words.config || !words.positional.empty();
+  if (words.control && file)
+    return fail(ErrorKind::usage, command + ": --control: expected no configuration file beside it");
+  if (words.control) return *words.control;
+  if (!file) return ProxyConfig{}.control;
+  const auto path = config_path(words);
+  if (!path) return path;
+  auto config = read_proxy_config(*path);
+  if (!config) return std::unexpected(config.error());
+  if (config->control.empty())
+    return fail(ErrorKind::usage,
+                fmt::format("{}: {}: control is \"\": expected a path, to ask the proxy at", command, *path));
+  return std::move(config->control);
+}
+
+int run_request(const Environment& env, const Request& request, std::vector<std::string> arguments) {
+  const auto name = std::string("proxy ") + request.name;
+  CLI::App app{std::string("Ask the proxy that runs: ") + request.description + '.', "sonde " + name};
+  Words words;
+  add_positional(app, words, "Its configuration, for the key control");
+  OptionGroup group(app, "Which proxy");
+  group.option("--config", "FILE", words.config, "The same");
+  add_control(group, words);
+  if (const auto ended = parse_arguments(env, app, name, std::move(arguments))) return *ended;
+  const auto control = control_path(words, name);
+  if (!control) return report(env, control.error());
+  const auto answer = ask_proxy(*control, request.name);
+  if (!answer) return report(env, answer.error());
+  env.out << *answer;
+  if (!answer->ends_with('\n')) env.out << '\n';
+  env.out.flush();
+  return well;
+}
+
+}  // namespace
+
+int proxy(const Environment& env, std::vector<std::string> arguments) {
+  if (!arguments.empty()) {
+    const auto* const request = std::ranges::find(requests, arguments.front(), &Request::name);
+    if (request != requests.end()) {
+      arguments.erase(arguments.begin());
+      return run_request(env, *request, std::move(arguments));
+    }
+  }
+  return run_proxy(env, std::move(arguments));
+}
+
+}  // namespace sonde::cli
