@@ -124,11 +124,17 @@ Result<void> detach_link(int link_fd) {
   return {};
 }
 
-Result<std::uint32_t> map_entries(int map_fd) {
+Result<MapInfo> map_info(int map_fd) {
   bpf_map_info info{};
   std::uint32_t size = sizeof(info);
   if (bpf_obj_get_info_by_fd(map_fd, &info, &size) != 0) return fail_errno("cannot ask about a BPF map");
-  return info.max_entries;
+  return MapInfo{map_fd, info.type, info.key_size, info.value_size, info.max_entries};
+}
+
+Result<std::uint32_t> map_entries(int map_fd) {
+  const auto info = map_info(map_fd);
+  if (!info) return std::unexpected(info.error());
+  return info->max_entries;
 }
 
 Result<std::uint64_t> network_namespace_cookie() {

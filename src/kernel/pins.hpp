@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/fd.hpp"
+#include "kernel/object.hpp"
 #include "sonde/result.hpp"
 
 namespace sonde::kernel {
@@ -33,6 +34,8 @@ struct LinkFacts {
 /// Takes the program off its interface now. Removing the last reference to a link does it too, but some time later.
 [[nodiscard]] Result<void> detach_link(int link_fd);
 
+/// Of any map, whoever made it.
+[[nodiscard]] Result<MapInfo> map_info(int map_fd);
 /// Elements of a map; bytes of a ring buffer.
 [[nodiscard]] Result<std::uint32_t> map_entries(int map_fd);
 

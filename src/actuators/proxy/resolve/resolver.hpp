@@ -19,16 +19,17 @@ namespace sonde::proxy {
 using Addresses = std::vector<Endpoint>;
 
 /// Names and their addresses until their TTL is over: LRU map DNS_CACHE of the kernel, so that bpftool shows it and a
-/// pin keeps it over restarts; in memory where there is no eBPF. The whole name is compared, so no other name's
-/// addresses are given. Any thread.
+/// pin (BPFFS/sonde-proxy/DNS_CACHE) keeps it over restarts; in memory where there is no eBPF. The whole name is
+/// compared, so no other name's addresses are given. What a proxy of another network namespace or with other name
+/// servers wrote under the same pin is not given either. Any thread.
 class DnsCache {
  public:
-  /// Falls back to memory, and then says why.
-  [[nodiscard]] static std::unique_ptr<DnsCache> open(const ProxyEbpf& config, std::string& why_in_memory);
+  /// Always gives one. `note` says what is not as the configuration wants it, and why; empty: all is.
+  [[nodiscard]] static std::unique_ptr<DnsCache> open(const ProxyConfig& config, std::string& note);
   virtual ~DnsCache() = default;
 
   struct Entry {
-    Addresses addresses;  ///< empty: the name has none (negative)
+    Addresses addresses;  ///< empty: the name has none (negative); at most 8
     std::int64_t expires_wall_ns = 0;
   };
   /// False: not there, or expired.
@@ -39,18 +40,26 @@ class DnsCache {
 };
 
 struct Resolved {
-  Addresses addresses;  ///< IPv6 and IPv4 in turn (RFC 8305 section 4), IPv6 first; not empty
+  Addresses addresses{};  ///< IPv6 and IPv4 in turn (RFC 8305 section 4), IPv6 first; not empty
   bool from_cache = false;
+  bool asked = false;  ///< name servers were asked; neither: an address, or /etc/hosts
+};
+
+struct ResolverFiles {
+  std::string hosts = "/etc/hosts";
+  std::string resolv_conf = "/etc/resolv.conf";
 };
 
 /// One a worker.
 class Resolver {
  public:
-  /// The cache outlives it.
-  [[nodiscard]] static Result<std::unique_ptr<Resolver>> make(Loop& loop, const ProxyConfig& config, DnsCache& cache);
+  /// Loop and cache outlive it, and it outlives those who wait for it. The files are read again when they change.
+  [[nodiscard]] static Result<std::unique_ptr<Resolver>> make(Loop& loop, const ProxyConfig& config, DnsCache& cache,
+                                                              const ResolverFiles& files = {});
   virtual ~Resolver() = default;
-  /// Addresses are given as they are; /etc/hosts is looked at. Questions for one name at a time are asked once. An
-  /// error's code is ETIMEDOUT after ProxyTimeouts::dns, else 0: "no such name", "the server failed" ....
+  /// Addresses are given as they are; /etc/hosts is looked at. Names are absolute: no search domains. Questions for one
+  /// name at a time are asked once. An error's code is ETIMEDOUT after ProxyTimeouts::dns, else 0: "no such name", "the
+  /// name has no address", what the name servers' failure was. Destroying the task while it waits is safe.
   [[nodiscard]] virtual Task<Result<Resolved>> resolve(std::string name) = 0;
 };
 
