@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "sonde/endpoint.hpp"
@@ -64,6 +65,13 @@ enum class Refusal : std::uint8_t {
 [[nodiscard]] const char* refusal_name(Refusal refusal);
 [[nodiscard]] const char* counter_name(Counter counter);
 
+/// Which counter has the connections of a path; the best path first.
+inline constexpr std::array<std::pair<ProxyForwarding, Counter>, 4> path_counters{
+    {{ProxyForwarding::bypass, Counter::bypassed},
+     {ProxyForwarding::sockmap, Counter::sockmapped},
+     {ProxyForwarding::splice, Counter::spliced},
+     {ProxyForwarding::copy, Counter::copied}}};
+
 /// A connection when it is over: a line of the access log. Durations from accept on; zero: it did not come to that.
 struct ConnectionRecord {
   std::int64_t accepted_wall_ns = 0;
@@ -114,10 +122,12 @@ class Statistics {
   void add_client_connection(const Endpoint& client);
   /// The name leads to this address.
   void add_domain_address(std::string_view domain, const Endpoint& address);
-  /// Over: a line of the access log.
+  /// Over: a line of the access log, and its end is counted. Called for refused ones too. The first call starts a
+  /// thread, so it is to come after privileges are dropped.
   void log(const ConnectionRecord& record);
 
-  /// Writes the output and persistence files. Called every so often and at the end.
+  /// Writes the output and persistence files. Called every so often and at the end; not by a worker, it waits for the
+  /// disk. What two processes add, of which one hands over to the other, sums up in the persistence file.
   [[nodiscard]] Result<void> save();
   /// Reopens the access log after it was rotated by somebody else.
   void reopen();
