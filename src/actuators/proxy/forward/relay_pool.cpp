@@ -48,16 +48,16 @@ void TurnQueue::add(Turn& turn) {
 // Those that are added meanwhile have their turn after the loop has looked for events.
 void TurnQueue::run() {
   posted_ = false;
-  End last;
-  last.next_ = &end_;
-  last.previous_ = end_.previous_;
-  end_.previous_->next_ = &last;
-  end_.previous_ = &last;
-  while (end_.next_ != &last) {
+  mark_.next_ = &end_;
+  mark_.previous_ = end_.previous_;
+  end_.previous_->next_ = &mark_;
+  end_.previous_ = &mark_;
+  while (end_.next_ != &mark_) {
     Turn& turn = *end_.next_;
     turn.leave();
     turn.run_turn();
   }
+  mark_.leave();
 }
 
 std::unique_ptr<Pipe> RelayPool::State::take_pipe() {

@@ -53,7 +53,8 @@ class TurnQueue : public std::enable_shared_from_this<TurnQueue> {
   void run();
 
   Loop& loop_;
-  End end_;  ///< where the ring begins and ends
+  End end_;   ///< where the ring begins and ends
+  End mark_;  ///< behind those whose turn it is
   bool posted_ = false;
 };
 
