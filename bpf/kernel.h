@@ -31,6 +31,10 @@ struct sonde_in6_addr {
 	__u8 bytes[16];
 };
 
+struct proto {
+	unsigned long *memory_pressure; /* 0: none */
+} SONDE_CORE;
+
 struct sock_common {
 	__be32 skc_daddr;
 	__be32 skc_rcv_saddr;
@@ -39,6 +43,7 @@ struct sock_common {
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
 	possible_net_t skc_net;
+	struct proto *skc_prot;
 	struct sonde_in6_addr skc_v6_daddr;
 	struct sonde_in6_addr skc_v6_rcv_saddr;
 	struct {

@@ -44,6 +44,8 @@ struct sonde_bypass_direction {
 	__u64 messages; // redirected
 	__u64 passed;   // messages that went over TCP
 	__u64 answered; // messages of the other direction when this one spoke last
+	__u64 wait_at;  // `passed` from which on it pays to wait for the receiver
+	__u64 backoff;  // messages
 	__u32 direct;   // 1: all that the sender sent is redirected or has been read
 	__u32 turns;    // this direction has answered the other
 };

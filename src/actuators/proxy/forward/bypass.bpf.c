@@ -24,6 +24,12 @@ enum {
 	/* A handshake is shorter; see handshake_is_over(). */
 	HANDSHAKE_BYTES = 65536,
 	WAITERS_AT_MOST = 4,
+	DRAIN_BYTES = 1 << 20,
+	DRAIN_STEPS = 8192,
+	DRAIN_NS = 60000,
+	DRAIN_BACKOFF = 127, /* messages */
+	LEVEL_TCP = 6,
+	NOTSENT_LOWAT = 25, /* include/uapi/linux/tcp.h */
 };
 
 const volatile __u64 network_namespace; /* cookie */
@@ -176,11 +182,13 @@ static __always_inline int capture(struct bpf_sock_ops *ctx, struct sonde_bypass
 {
 	struct sonde_bypass_origin origin = {.write_seq = ctx->snd_nxt, .copied_seq = ctx->rcv_nxt};
 	struct bpf_sock *sk = ctx->sk;
+	int one = 1;
 
 	if (!sk || has_data_in_syn(ctx))
 		return 0;
 	if (!bpf_sk_storage_get(&ORIGINS, sk, &origin, BPF_SK_STORAGE_GET_F_CREATE))
 		return 0;
+	bpf_setsockopt(ctx, LEVEL_TCP, NOTSENT_LOWAT, &one, sizeof(one)); /* see wait_for_drain() */
 	return bpf_sock_hash_update(ctx, &SOCK_MAP, socket, BPF_NOEXIST) == 0;
 }
 
@@ -300,21 +308,69 @@ enum verdict {
 	UNSUITED,
 };
 
+static __always_inline __u32 copied_seq(struct tcp_sock *tcp)
+{
+	return BPF_CORE_READ(tcp, copied_seq);
+}
+
+struct drain {
+	struct tcp_sock *to;
+	__u32 target; /* copied_seq when all has been read */
+	__u64 deadline;
+};
+
+static long is_drained(__u32 step, struct drain *drain)
+{
+	return copied_seq(drain->to) == drain->target || bpf_ktime_get_ns() > drain->deadline;
+}
+
+/*
+ * Who sends without a pause has always something on its way, and would never get off TCP: the sender of much waits for
+ * a moment until the receiver has read it. TCP_NOTSENT_LOWAT keeps it little. In vain: not so soon again.
+ */
+static __always_inline int wait_for_drain(struct sonde_bypass_direction *direction, struct tcp_sock *from,
+					  struct drain *drain, __u32 on_its_way)
+{
+	if (on_its_way > DRAIN_BYTES || from->snd_nxt != from->write_seq || direction->passed < direction->wait_at)
+		return 0;
+	drain->deadline = bpf_ktime_get_ns() + DRAIN_NS;
+	bpf_loop(DRAIN_STEPS, is_drained, drain, 0);
+	if (copied_seq(drain->to) == drain->target) {
+		direction->backoff = 0;
+		return 1;
+	}
+	direction->backoff = direction->backoff >= DRAIN_BACKOFF ? DRAIN_BACKOFF : direction->backoff * 2 + 1;
+	direction->wait_at = direction->passed + direction->backoff;
+	return 0;
+}
+
 /* The last message did not go direct: may this one? */
 static __always_inline int begin_direct(struct sonde_bypass_direction *direction, struct tcp_sock *from,
 					struct tcp_sock *to)
 {
 	struct sock *receiver = (struct sock *)to;
 	__u32 sent = from->write_seq - direction->sender_origin;
+	struct drain drain = {.to = to, .target = sent + direction->receiver_origin};
+	__u32 on_its_way = drain.target - copied_seq(to);
 
 	if (!handshake_is_over(direction, sent))
 		return HANDSHAKE;
-	if (sent != BPF_CORE_READ(to, copied_seq) - direction->receiver_origin)
+	if (on_its_way && (sent <= HANDSHAKE_BYTES || !wait_for_drain(direction, from, &drain, on_its_way)))
 		return NOT_DRAINED;
 	if (BPF_CORE_READ(receiver, sk_rcvlowat) > 1 || BPF_CORE_READ(receiver, sk_lock.owned) ||
 	    has_plain_waiter(receiver))
 		return UNSUITED;
 	return REDIRECT;
+}
+
+/* Then TCP would send less, and what is redirected could fail with ENOMEM (net.ipv4.tcp_mem). */
+static __always_inline int is_short_of_memory(struct tcp_sock *tcp)
+{
+	unsigned long *pressure = BPF_CORE_READ((struct sock *)tcp, __sk_common.skc_prot, memory_pressure);
+	unsigned long value = 0;
+
+	bpf_probe_read_kernel(&value, sizeof(value), pressure);
+	return value != 0;
 }
 
 /*
@@ -335,7 +391,7 @@ static __always_inline int judge(struct sk_msg_md *msg, struct sonde_bypass_dire
 	if (from->inet_conn.icsk_ulp_ops || BPF_CORE_READ(to, inet_conn.icsk_ulp_ops))
 		return UNSUITED;
 	unread = BPF_CORE_READ((struct sock *)to, sk_backlog.rmem_alloc.counter);
-	if (unread > 0 && unread + msg->size > queue_limit)
+	if (unread > 0 && (unread + msg->size > queue_limit || is_short_of_memory(from)))
 		return FULL;
 	return direction->direct ? REDIRECT : begin_direct(direction, from, to);
 }

@@ -33,6 +33,10 @@ using ListenerKey = std::pair<Address, std::uint16_t>;
 
 // What may lie unread in a receiver; a message more if it holds nothing. TCP lets as much lie (net.ipv4.tcp_rmem[2]).
 constexpr std::uint32_t queue_limit = 4 << 20;
+// Of the proxy's sockets (the kernel doubles it). The less is on its way through the proxy, the sooner a sender that
+// does not pause gets off TCP; with less than this TCP on loopback, whose segments have 64 KiB, begins to wait for
+// windows.
+constexpr int receive_buffer = 64 << 10;
 // How late a new address of the host may be noticed.
 constexpr Clock::duration refresh_interval = std::chrono::milliseconds{250};
 
@@ -196,8 +200,12 @@ namespace {
 /// A connection in CONNECTION_MAP.
 class BypassedConnection : public KernelRelay {
  public:
-  BypassedConnection(Bypass::State& path, const sonde_bypass_pair& pair, bool paired)
-      : path_(path), pair_(pair), paired_(paired) {}
+  BypassedConnection(Bypass::State& path, const sonde_bypass_pair& request, const SocketPair& sockets, bool paired)
+      : path_(path),
+        pair_(request),
+        client_fd_(sockets.client_fd),
+        upstream_fd_(sockets.upstream_fd),
+        paired_(paired) {}
   BypassedConnection(const BypassedConnection&) = delete;
   BypassedConnection& operator=(const BypassedConnection&) = delete;
 
@@ -213,6 +221,8 @@ class BypassedConnection : public KernelRelay {
     if (!paired_) paired_ = path_.pair(pair_) == SONDE_BYPASS_PAIRED;
     if (paired_) {
       path_.count(&sonde_bypass_connections::taken);
+      for (const int fd : {client_fd_, upstream_fd_})
+        (void)::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof(receive_buffer));
     } else {
       path_.count(&sonde_bypass_connections::declined_backend);
       path_.release_client(pair_.client);
@@ -234,6 +244,8 @@ class BypassedConnection : public KernelRelay {
 
   Bypass::State& path_;
   sonde_bypass_pair pair_;
+  int client_fd_;
+  int upstream_fd_;
   bool paired_;
 };
 
@@ -284,7 +296,7 @@ std::unique_ptr<KernelRelay> Bypass::take(const SocketPair& pair) {
   request.skew_to_client = static_cast<std::uint32_t>(pair.skew_to_client);
   const int pairing = state_->pair(request);
   if (pairing == SONDE_BYPASS_PAIRED || pairing == SONDE_BYPASS_NO_BACKEND)
-    return std::make_unique<BypassedConnection>(*state_, request, pairing == SONDE_BYPASS_PAIRED);
+    return std::make_unique<BypassedConnection>(*state_, request, pair, pairing == SONDE_BYPASS_PAIRED);
   state_->count(pairing == SONDE_BYPASS_NO_CLIENT ? &sonde_bypass_connections::declined_client
                                                   : &sonde_bypass_connections::declined_kernel);
   state_->release_client(request.client);
@@ -299,6 +311,14 @@ sonde_bypass_connections Bypass::connections() const {
   sonde_bypass_connections counters{};
   if (state_->statistics) std::memcpy(&counters, state_->statistics->memory().data(), sizeof(counters));
   return counters;
+}
+
+void Bypass::reset_counters() {
+  if (!state_->statistics) return;
+  std::ranges::fill(state_->statistics->memory(), std::uint8_t{0});
+  const std::uint32_t element = 0;
+  const std::vector<sonde_bypass_traffic> zero(static_cast<std::size_t>(kernel::possible_cpus()));
+  if (const auto map = state_->object.map_fd("TRAFFIC_STATS")) (void)kernel::map_update(*map, &element, zero.data());
 }
 
 sonde_bypass_traffic Bypass::traffic() const {

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where the paths of the kernel come from. Tests put their own in their place.
+#pragma once
+#include <functional>
+#include <memory>
+
+#include "actuators/proxy/forward/paths.hpp"
+
+namespace sonde::proxy {
+
+using PathMaker = std::function<Result<std::unique_ptr<KernelPath>>(const ProxyConfig&)>;
+
+[[nodiscard]] Result<std::unique_ptr<KernelPath>> make_bypass(const ProxyConfig& config);
+
+struct PathMakers {
+  PathMaker bypass = make_bypass;
+  PathMaker sockmap;  ///< empty: there is none
+};
+
+/// make_paths(config) with other makers.
+[[nodiscard]] Paths make_paths(const ProxyConfig& config, const PathMakers& makers);
+
+}  // namespace sonde::proxy
