@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# What `cmake --install` installs: the program, the shared library with its headers and CMake package, manuals, licences.
+# What `cmake --install` installs: the program, the shared library with its headers and CMake package, manuals, licences,
+# units for systemd.
 # Included last: it needs the targets.
 include(CMakePackageConfigHelpers)
 
@@ -30,3 +31,12 @@ endif()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs/man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 FILES_MATCHING PATTERN *.1)
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/LICENSES DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+# Units name the program with its whole path, which is known when it is installed.
+install(CODE "
+  get_filename_component(SONDE_PROGRAM \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}/sonde\" ABSOLUTE)
+  foreach(unit sonde-proxy.service sonde-proxy@.service)
+    configure_file(\"${PROJECT_SOURCE_DIR}/deploy/systemd/\${unit}.in\" \"${install_file}/\${unit}\" @ONLY)
+  endforeach()")
+install(FILES ${install_file}/sonde-proxy.service ${install_file}/sonde-proxy@.service
+  ${PROJECT_SOURCE_DIR}/deploy/systemd/sonde-proxy.socket DESTINATION lib/systemd/system)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sonde/proxy.hpp"
 
+#include "actuators/proxy/process/ask.hpp"
 #include "actuators/proxy/server/server.hpp"
 
 namespace sonde {
@@ -27,5 +28,9 @@ void Proxy::request_reload() noexcept { state_->server->request_reload(); }
 std::string Proxy::summary() const { return state_->server->summary(); }
 std::string Proxy::status_json() const { return state_->server->status_json(); }
 std::string Proxy::metrics_text() const { return state_->server->metrics_text(); }
+
+Result<std::string> ask_proxy(const std::string& control, std::string_view request) {
+  return proxy::ask(control, request);
+}
 
 }  // namespace sonde

@@ -14,6 +14,19 @@ fail() {
 
 rm -rf "$first" "$prefix" "$work/consumer"
 cmake --install "$build" --prefix "$first" >"$work/install.log" || fail 'cmake --install'
+
+# The units name the program where it was installed, and systemd has nothing to say about them.
+units=$first/lib/systemd/system
+for unit in sonde-proxy.service sonde-proxy@.service; do
+  grep -q "^ExecStart=$first/bin/sonde proxy " "$units/$unit" || fail "$unit does not start the installed program"
+done
+if command -v systemd-analyze >"$work/analyze.log"; then
+  cp "$units/sonde-proxy@.service" "$units/sonde-proxy@2.service"
+  systemd-analyze verify --man=no "$units"/sonde-proxy.{service,socket} "$units/sonde-proxy@2.service" 2>&1 |
+    tee "$work/analyze.log"
+  [ ! -s "$work/analyze.log" ] || fail 'systemd-analyze verify'
+  rm "$units/sonde-proxy@2.service"
+fi
 mv "$first" "$prefix"
 
 cmake -S "$here/consumer" -B "$work/consumer" -G Ninja -DCMAKE_CXX_COMPILER="$compiler" -DCMAKE_PREFIX_PATH="$prefix" \
