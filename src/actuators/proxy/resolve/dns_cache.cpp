@@ -27,7 +27,6 @@ namespace sonde::proxy {
 namespace {
 
 constexpr const char* map_name = "DNS_CACHE";
-constexpr const char* below_bpffs = "/sonde-proxy";
 
 // FNV-1a: it has to notice torn and foreign entries, not an attacker, who could not write to the map.
 class Check {
@@ -134,18 +133,18 @@ bool is_such(const Fd& map, std::uint32_t entries) {
          info->value_size == sizeof(sonde_dns_value) && info->max_entries == entries;
 }
 
-Result<std::string> pin_path() {
+Result<std::string> pin_path(const std::string& folder) {
   auto bpffs = kernel::find_bpffs();
   if (!bpffs) return bpffs;
-  const std::string directory = *bpffs + below_bpffs;
+  const std::string directory = *bpffs + "/" + folder;
   if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno("cannot make " + directory);
   return directory + "/" + map_name;
 }
 
 // The pinned one if it is of the same kind and size; else `map` takes its place under the pin. Two proxies that start
 // at the same time may both find none: the second finds the first one's then.
-Result<Fd> share_pin(Fd map, std::uint32_t entries) {
-  const auto path = pin_path();
+Result<Fd> share_pin(Fd map, std::uint32_t entries, const std::string& folder) {
+  const auto path = pin_path(folder);
   if (!path) return std::unexpected(path.error());
   for (int attempt = 0;; ++attempt) {
     auto pinned = kernel::open_pin(*path);
@@ -164,7 +163,7 @@ std::unique_ptr<DnsCache> in_memory(const ProxyConfig& config, std::string why, 
 
 }  // namespace
 
-std::unique_ptr<DnsCache> DnsCache::open(const ProxyConfig& config, std::string& note) {
+std::unique_ptr<DnsCache> DnsCache::open(const ProxyConfig& config, std::string& note, const std::string& folder) {
   note.clear();
   if (!config.ebpf.enabled || !config.ebpf.dns_cache) {
     return std::make_unique<MemoryCache>(config.ebpf.dns_cache_entries);
@@ -172,7 +171,7 @@ std::unique_ptr<DnsCache> DnsCache::open(const ProxyConfig& config, std::string&
   auto map = make_map(config.ebpf.dns_cache_entries);
   if (!map) return in_memory(config, map.error().text(), note);
   if (config.ebpf.dns_cache_pinned) {
-    auto shared = share_pin(Fd(::fcntl(map->get(), F_DUPFD_CLOEXEC, 0)), config.ebpf.dns_cache_entries);
+    auto shared = share_pin(Fd(::fcntl(map->get(), F_DUPFD_CLOEXEC, 0)), config.ebpf.dns_cache_entries, folder);
     if (shared) {
       map = std::move(shared);
     } else {

@@ -24,8 +24,10 @@ using Addresses = std::vector<Endpoint>;
 /// servers wrote under the same pin is not given either. Any thread.
 class DnsCache {
  public:
-  /// Always gives one. `note` says what is not as the configuration wants it, and why; empty: all is.
-  [[nodiscard]] static std::unique_ptr<DnsCache> open(const ProxyConfig& config, std::string& note);
+  /// Always gives one. `note` says what is not as the configuration wants it, and why; empty: all is. `folder`: of the
+  /// pin, below the BPF file system.
+  [[nodiscard]] static std::unique_ptr<DnsCache> open(const ProxyConfig& config, std::string& note,
+                                                      const std::string& folder = "sonde-proxy");
   virtual ~DnsCache() = default;
 
   struct Entry {
