@@ -83,7 +83,7 @@ class Builder {
     add(Node::Kind::text)->text = std::move(value);
     return true;
   }
-  bool binary(Json::binary_t&) { return false; }  // not in text
+  static bool binary(Json::binary_t&) { return false; }  // not in text
   bool start_object(std::size_t) { return open(Node::Kind::object); }
   bool start_array(std::size_t) { return open(Node::Kind::list); }
   bool end_object() { return close(); }
@@ -168,8 +168,8 @@ class Builder {
 Result<Node> parse_json(std::string_view text, const std::string& name) {
   Lines lines;
   Builder builder(lines);
-  const CountingIterator begin(text.data(), lines);
-  const CountingIterator end(text.data() + text.size(), lines);
+  const CountingIterator begin(text.begin(), lines);
+  const CountingIterator end(text.end(), lines);
   if (nlohmann::json::sax_parse(begin, end, &builder)) return builder.take();
   return fail(ErrorKind::usage, fmt::format("{}:{}: {}", name, lines.of_last_token, builder.problem()));
 }

@@ -170,7 +170,7 @@ Result<void> read_log(const Value& value, Draft& draft) {
 }
 
 Result<void> read_ebpf(const Value& value, Draft& draft) {
-  return read_optional_object(value, ebpf_fields, static_cast<ProxyEbpf&>(draft.ebpf));
+  return read_optional_object(value, ebpf_fields, draft.ebpf);
 }
 
 Result<void> read_ip_traffic(const Value& value, Draft& draft) {

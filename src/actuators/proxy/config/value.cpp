@@ -19,11 +19,10 @@ constexpr Unit units[] = {{"ms", 1}, {"s", 1e3}, {"m", 60e3}, {"h", 3600e3}, {"d
 // Negative: not a time.
 double milliseconds_of(std::string_view word) {
   double number = 0;
-  const auto* const end = word.data() + word.size();
-  const auto [rest, error] = std::from_chars(word.data(), end, number, std::chars_format::fixed);
+  const auto [rest, error] = std::from_chars(word.data(), word.data() + word.size(), number, std::chars_format::fixed);
   if (error != std::errc{}) return -1;
   for (const auto& unit : units)
-    if (std::string_view(rest, static_cast<std::size_t>(end - rest)) == unit.suffix) return number * unit.milliseconds;
+    if (std::string_view(rest, word.end()) == unit.suffix) return number * unit.milliseconds;
   return -1;
 }
 
@@ -150,8 +149,8 @@ Result<void> Value::read_duration(Milliseconds least, Milliseconds most, Millise
   double count = -1;
   if (is_text()) count = milliseconds_of(node_.text);
   if (node_.kind == Node::Kind::integer || node_.kind == Node::Kind::real) count = node_.real * 1e3;
-  // Part of a millisecond would be dropped: no smaller time than `least` may come of it.
-  if (!(count >= static_cast<double>(least.count()) && count <= static_cast<double>(most.count())))
+  const bool within = count >= static_cast<double>(least.count()) && count <= static_cast<double>(most.count());
+  if (!within)  // also what is no number, "nans"
     return unexpected(fmt::format("a time from {} to {}, such as \"10s\" or \"250ms\"; a number is seconds",
                                   duration_text(least), duration_text(most)));
   into = Milliseconds(static_cast<std::int64_t>(std::llround(count)));

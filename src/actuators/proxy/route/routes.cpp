@@ -2,6 +2,7 @@
 #include "actuators/proxy/route/routes.hpp"
 
 #include <algorithm>
+#include <ranges>
 #include <unordered_set>
 
 namespace sonde::proxy {
@@ -24,7 +25,7 @@ class Inheritance {
       if (const auto group = of_name(route.name); suits(group, route)) given_.insert(group);
   }
   Group find(const ProxyRoute& route) {
-    const auto named = of_name(route.name);
+    auto named = of_name(route.name);
     if (suits(named, route)) return named;
     for (const auto& [name, group] : groups_)
       if (suits(group, route) && given_.insert(group).second) return group;
@@ -52,7 +53,7 @@ std::array<std::uint8_t, 16> last_of(const GuardNetwork& network) {
 
 // False: it was the last address.
 bool next_address(std::array<std::uint8_t, 16>& address) {
-  return std::any_of(address.rbegin(), address.rend(), [](std::uint8_t& byte) { return ++byte != 0; });
+  return std::ranges::any_of(address | std::views::reverse, [](std::uint8_t& byte) { return ++byte != 0; });
 }
 
 }  // namespace

@@ -142,6 +142,13 @@ TEST(ProxyConfigNames, AreKeptOnceInARoute) {
   EXPECT_EQ(config.routes[0].sni, (std::vector<std::string>{"a.example", "*.a.example"}));
 }
 
+TEST(ProxyConfigTimes, WhatIsNone) {
+  for (const char* const word : {"", "s", "nans", "infs", "-1s", "1e3s", "1 s", "1s ", "1S", "1us", "0x1s", "1h30m"})
+    EXPECT_THAT(error_of(with(least_document(), "/timeouts/hello", word)), HasSubstr(": expected a time from "))
+        << word;
+  EXPECT_EQ(parse(with(least_document(), "/timeouts/hello", 0.0105)).timeouts.hello.count(), 11);
+}
+
 TEST(ProxyConfigClients, AllOfIPv6IsNotIPv4) {
   auto config = parse(with(least_document(), "/ip_whitelist", {"::/0"}));
   ASSERT_EQ(config.clients.size(), 96U);
