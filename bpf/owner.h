@@ -15,7 +15,8 @@
 #include <sonde/abi/owner.h>
 
 const volatile __u32 sonde_owner_store = SONDE_STORE_NONE;
-const volatile __u32 sonde_owner_filtered = 0; /* 1: sonde_owner_wanted() asks the cache of verdicts */
+const volatile __u32 sonde_owner_filtered = 0;  /* 1: sonde_owner_wanted() asks the cache of verdicts */
+const volatile __u32 sonde_owner_own_hooks = 0; /* 1: no record is older than this sonde */
 
 /* Cloned to accepted sockets from their listener; sonde_owner.inherited tells the clone. */
 struct {
@@ -49,6 +50,14 @@ static __always_inline struct sonde_owner *sonde_find_owner(void *socket, __u64 
 	if (sonde_owner_store == SONDE_STORE_COOKIE)
 		return bpf_map_lookup_elem(&sonde_owners_by_cookie, &cookie);
 	return 0;
+}
+
+/* 1: the socket is certainly younger than this sonde. One that was accepted has a copy of its listener's record. */
+static __always_inline int sonde_is_new_socket(void *socket, __u64 cookie)
+{
+	struct sonde_owner *owner = sonde_owner_own_hooks ? sonde_find_owner(socket, cookie) : 0;
+
+	return owner && owner->opener.evidence == SONDE_OWNER_CREATED;
 }
 
 static __always_inline void sonde_no_owner(struct sonde_socket_owner *out, __u8 reason)

@@ -66,7 +66,7 @@ std::vector<Layout> history_layouts() {
   using S = sonde_drop_slot;
   using A = sonde_drop_slots;
   return {LAYOUT(sonde_retransmitter, MEMBER(R, total), MEMBER(R, duplicates), MEMBER(R, undone),
-                 MEMBER(R, episode_total), MEMBER(R, local_port), MEMBER(R, undo_armed), MEMBER(R, reserved)),
+                 MEMBER(R, episode_total), MEMBER(R, undo_armed), MEMBER(R, reserved)),
           LAYOUT(sonde_local_drop, MEMBER(L, time_ns), MEMBER(L, location), MEMBER(L, reason), MEMBER(L, ifindex),
                  MEMBER(L, network_namespace), MEMBER(L, reserved), MEMBER(L, device)),
           LAYOUT(sonde_drop_flow, MEMBER(F, source), MEMBER(F, destination), MEMBER(F, source_port),

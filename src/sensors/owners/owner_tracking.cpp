@@ -103,6 +103,8 @@ Result<void> OwnerTracking::share(kernel::Object& object) const {
   const std::uint32_t store = state_->attached.rung->store;
   auto set = object.set_constant("sonde_owner_store", store);
   if (!set) return set;
+  set = object.set_constant("sonde_owner_own_hooks", std::uint32_t{!state_->attached.joined});
+  if (!set) return set;
   return object.set_constant("sonde_owner_filtered", std::uint32_t{!state_->filter.empty()});
 }
 

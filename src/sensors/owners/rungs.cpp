@@ -123,7 +123,7 @@ Result<Attached> join(const Rung& rung, const Programs& programs) {
   links.reserve(found->links.size());
   for (auto& link : found->links) links.emplace_back(rung.name, std::move(link));
   return Attached{std::move(*object), std::move(links), &rung,
-                  std::string("owners by ") + rung.name + ", shared with another sonde"};
+                  std::string("owners by ") + rung.name + ", shared with another sonde", true};
 }
 
 Result<Attached> attach(const Rung& rung, std::uint32_t map_size, Sharing sharing) {

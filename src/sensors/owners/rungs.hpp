@@ -31,7 +31,8 @@ struct Attached {
   kernel::Object object;
   std::vector<kernel::Link> links;
   const Rung* rung;
-  std::string notice;  ///< the hooks, and why the rungs above were not taken
+  std::string notice;   ///< the hooks, and why the rungs above were not taken
+  bool joined = false;  ///< the hooks are those of another sonde, which began earlier
 };
 
 /// May the hooks be those of another sonde? They are then held by both, run once, and stay until the last one ends.

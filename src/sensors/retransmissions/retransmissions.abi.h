@@ -72,9 +72,8 @@ struct sonde_retransmitter {
 	__u32 duplicates;    // tcp_sock.dsack_dups that has been reported, as far as it was believed
 	__u32 undone;        // segments reported by SONDE_SPURIOUS_UNDO that D-SACKs may still tell again
 	__u32 episode_total; // total_retrans when the socket entered Recovery or Loss
-	__u16 local_port;    // host byte order; the socket gives it back before its last state
 	__u8 undo_armed;     // the response of this episode could be taken back when it began
-	__u8 reserved[5];
+	__u8 reserved[7];
 };
 
 #endif

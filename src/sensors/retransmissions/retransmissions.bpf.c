@@ -16,6 +16,7 @@
 #include "emit_event.h"
 #include "kernel.h"
 #include "lost_packet.h"
+#include "nested.h"
 #include "owner.h"
 #include "retransmissions.abi.h"
 #include "socket.h"
@@ -23,11 +24,20 @@
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 enum {
+	TCP_ESTABLISHED = 1,
 	TCP_SYN_RECV = 3,
 	TCP_CLOSE = 7,
 	TCP_LISTEN = 10,
 	TCP_CA_RECOVERY = 3, /* and Loss = 4 */
 	TCPCB_EVER_RETRANS = 0x80,
+};
+
+/* Programs with a double (nested.h). */
+enum {
+	HOOK_RETRANSMIT_SKB,
+	HOOK_RETRANSMIT_SYNACK,
+	HOOK_CONGESTION_STATE,
+	HOOK_SOCKET_STATE,
 };
 
 /* Arguments of tcp_retransmit_skb: 3 with the error (Linux 6.17), else 2. */
@@ -43,7 +53,7 @@ struct {
 typedef struct sonde_retransmission_event record_t;
 
 /* A record that is begun for the socket, or nothing: left out by the owner filter, or no room. */
-static __always_inline record_t *begin_record(struct sock *sk, struct tcp_sock *tp, __u8 source, __u16 local_port)
+static __always_inline record_t *begin_record(struct sock *sk, struct tcp_sock *tp, __u8 source)
 {
 	struct sonde_counters *counters = sonde_counters();
 	__u64 cookie = bpf_get_socket_cookie(sk);
@@ -62,12 +72,12 @@ static __always_inline record_t *begin_record(struct sock *sk, struct tcp_sock *
 		return 0;
 	}
 	sonde_read_socket(&record->socket, sk, cookie);
-	if (!record->socket.local_port)
-		record->socket.local_port = local_port;
 	record->source = source;
 	record->jiffies = bpf_jiffies64();
 	if (!tp)
 		return record;
+	if (!record->socket.local_port) /* it was given back: the socket is being closed */
+		record->socket.local_port = __builtin_bswap16(tp->inet_conn.icsk_inet.inet_sport);
 	record->smoothed_rtt_us = tp->srtt_us >> 3;
 	record->rto_jiffies = tp->inet_conn.icsk_rto;
 	record->congestion_window = tp->snd_cwnd;
@@ -95,8 +105,9 @@ static __always_inline struct sonde_retransmitter *find_retransmitter(struct soc
 	return bpf_sk_storage_get(&sonde_retransmitters, sk, 0, 0);
 }
 
-/* `unseen` segments of total_retrans are still to be reported. What was before sonde is left alone, and so are the
- * retransmissions of the SYN-ACK, with which a new socket's count begins: they were reported of the request. */
+/* `unseen` segments of total_retrans are still to be reported. What was before sonde is left alone. A socket that is
+ * younger than sonde has nothing before: there all of total_retrans is to be reported, also what no program was run
+ * for. */
 static __always_inline struct sonde_retransmitter *get_retransmitter(struct sock *sk, struct tcp_sock *tp, __u32 unseen)
 {
 	struct sonde_retransmitter fresh = {};
@@ -104,16 +115,16 @@ static __always_inline struct sonde_retransmitter *get_retransmitter(struct sock
 
 	if (known)
 		return known;
-	fresh.total = tp->total_retrans - unseen;
-	fresh.duplicates = tp->dsack_dups;
-	fresh.local_port = sk->__sk_common.skc_num;
+	if (!sonde_is_new_socket(sk, bpf_get_socket_cookie(sk))) {
+		fresh.total = tp->total_retrans - unseen;
+		fresh.duplicates = tp->dsack_dups;
+	}
 	return bpf_sk_storage_get(&sonde_retransmitters, sk, &fresh, BPF_SK_STORAGE_GET_F_CREATE);
 }
 
-static __always_inline void emit_spurious(struct sock *sk, struct tcp_sock *tp, struct sonde_retransmitter *known,
-					  __u32 segments, __u8 evidence)
+static __always_inline void emit_spurious(struct sock *sk, struct tcp_sock *tp, __u32 segments, __u8 evidence)
 {
-	record_t *record = begin_record(sk, tp, SONDE_RETRANSMIT_SPURIOUS, known->local_port);
+	record_t *record = begin_record(sk, tp, SONDE_RETRANSMIT_SPURIOUS);
 
 	if (!record)
 		return;
@@ -145,16 +156,7 @@ static __always_inline void report_duplicates(struct sock *sk, struct tcp_sock *
 	__u32 segments = take_duplicates(tp, known, sent_now);
 
 	if (segments)
-		emit_spurious(sk, tp, known, segments, SONDE_SPURIOUS_DSACK);
-}
-
-/* What the segment's socket has counted since its last record. */
-static __always_inline __u32 take_counted(struct tcp_sock *tp, struct sonde_retransmitter *known)
-{
-	__u32 total = tp->total_retrans, counted = total - known->total;
-
-	known->total = total;
-	return counted;
+		emit_spurious(sk, tp, segments, SONDE_SPURIOUS_DSACK);
 }
 
 struct segment {
@@ -211,7 +213,7 @@ static __always_inline void find_local_drop(record_t *record, const struct segme
 static __always_inline void emit_segment(struct sock *sk, struct tcp_sock *tp, struct segment *segment, __u32 counted,
 					 int error)
 {
-	record_t *record = begin_record(sk, tp, SONDE_RETRANSMIT_SKB, 0);
+	record_t *record = begin_record(sk, tp, SONDE_RETRANSMIT_SKB);
 
 	if (!record)
 		return;
@@ -226,8 +228,7 @@ static __always_inline void emit_segment(struct sock *sk, struct tcp_sock *tp, s
 	end_record(record);
 }
 
-SEC("tp_btf/tcp_retransmit_skb")
-int sonde_retransmit_skb(unsigned long long *ctx)
+static __always_inline int retransmit_skb(unsigned long long *ctx)
 {
 	struct sock *sk = (void *)ctx[0];
 	struct sk_buff *skb = (void *)ctx[1];
@@ -243,13 +244,26 @@ int sonde_retransmit_skb(unsigned long long *ctx)
 	counted = counted_before_error(&segment, error) ? segment.count : 0;
 	known = get_retransmitter(sk, tp, counted);
 	if (known) {
-		counted = take_counted(tp, known);
+		counted = tp->total_retrans - known->total;
 		report_duplicates(sk, tp, known, counted);
 	}
-	if (counted >= segment.count && segment.count)
-		emit_segment(sk, tp, &segment, counted, error);
+	/* An attempt that was not counted. What is left of earlier ones waits for one that was. */
+	if (counted < segment.count || !segment.count)
+		return 0;
+	if (known)
+		known->total = tp->total_retrans;
+	emit_segment(sk, tp, &segment, counted, error);
 	return 0;
 }
+
+static __always_inline __u64 retransmitted(unsigned long long *ctx)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock((struct sock *)ctx[0]);
+
+	return tp ? tp->total_retrans : 0;
+}
+SONDE_TWICE(sonde_retransmit_skb, "tp_btf/tcp_retransmit_skb", HOOK_RETRANSMIT_SKB, sonde_in_system_call, retransmitted,
+	    retransmit_skb)
 
 static __always_inline void read_request(struct sonde_socket *out, struct request_sock *req)
 {
@@ -269,8 +283,7 @@ static __always_inline void read_request(struct sonde_socket *out, struct reques
 
 /* Fires once for each count, on all kernels. `sk` is the listener; with TCP Fast Open the new socket, which counts too.
  */
-SEC("tp_btf/tcp_retransmit_synack")
-int BPF_PROG(sonde_retransmit_synack, struct sock *sk, struct request_sock *req)
+static __always_inline int BPF_PROG(retransmit_synack, struct sock *sk, struct request_sock *req)
 {
 	struct segment segment = {.count = 1, .tcp_flags = SONDE_TCP_SYN | SONDE_TCP_ACK};
 	struct tcp_request_sock *request = (void *)req;
@@ -279,7 +292,7 @@ int BPF_PROG(sonde_retransmit_synack, struct sock *sk, struct request_sock *req)
 
 	if (known && sk->__sk_common.skc_state != TCP_LISTEN)
 		known->total++;
-	record = begin_record(sk, 0, SONDE_RETRANSMIT_SYN_ACK, 0);
+	record = begin_record(sk, 0, SONDE_RETRANSMIT_SYN_ACK);
 	if (!record)
 		return 0;
 	read_request(&record->socket, req);
@@ -295,6 +308,13 @@ int BPF_PROG(sonde_retransmit_synack, struct sock *sk, struct request_sock *req)
 	return 0;
 }
 
+static __always_inline __u64 request(unsigned long long *ctx)
+{
+	return ctx[1];
+}
+SONDE_TWICE(sonde_retransmit_synack, "tp_btf/tcp_retransmit_synack", HOOK_RETRANSMIT_SYNACK, sonde_in_softirq, request,
+	    retransmit_synack)
+
 /* The marker that was there on entering is gone on leaving: the kernel took its response back, because what it had sent
  * again was needless (tcp_undo_cwnd_reduction). D-SACKs can be its reason; then they tell how much. */
 static __always_inline void end_episode(struct sock *sk, struct tcp_sock *tp, struct sonde_retransmitter *known)
@@ -303,10 +323,10 @@ static __always_inline void end_episode(struct sock *sk, struct tcp_sock *tp, st
 	__u32 duplicates = take_duplicates(tp, known, 0);
 
 	if (duplicates)
-		emit_spurious(sk, tp, known, duplicates, SONDE_SPURIOUS_DSACK);
+		emit_spurious(sk, tp, duplicates, SONDE_SPURIOUS_DSACK);
 	else if (known->undo_armed && !tp->undo_marker && segments) {
 		known->undone += segments;
-		emit_spurious(sk, tp, known, segments, SONDE_SPURIOUS_UNDO);
+		emit_spurious(sk, tp, segments, SONDE_SPURIOUS_UNDO);
 	}
 	known->undo_armed = 0;
 }
@@ -323,8 +343,7 @@ static __always_inline void begin_episode(struct sock *sk, struct tcp_sock *tp, 
 }
 
 /* Called before the state changes, but with the marker of the new one. */
-SEC("tp_btf/tcp_cong_state_set")
-int BPF_PROG(sonde_congestion_state, struct sock *sk, __u8 state)
+static __always_inline int BPF_PROG(congestion_state, struct sock *sk, __u8 state)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	struct sonde_retransmitter *known;
@@ -343,40 +362,69 @@ int BPF_PROG(sonde_congestion_state, struct sock *sk, __u8 state)
 	return 0;
 }
 
+static __always_inline __u64 new_congestion_state(unsigned long long *ctx)
+{
+	return ctx[1];
+}
+SONDE_TWICE(sonde_congestion_state, "tp_btf/tcp_cong_state_set", HOOK_CONGESTION_STATE, sonde_in_system_call,
+	    new_congestion_state, congestion_state)
+
 /* The last chance to tell what has come to light since the last retransmission. */
 static __always_inline void close_retransmitter(struct sock *sk, struct tcp_sock *tp, struct sonde_retransmitter *known)
 {
-	__u32 counted = take_counted(tp, known);
+	__u32 counted = tp->total_retrans - known->total;
 	record_t *record;
 
 	report_duplicates(sk, tp, known, 0);
 	if (!counted)
 		return;
-	record = begin_record(sk, tp, SONDE_RETRANSMIT_LATE, known->local_port);
+	record = begin_record(sk, tp, SONDE_RETRANSMIT_LATE);
 	if (!record)
 		return;
 	record->unreported = counted;
 	end_record(record);
 }
 
+/* An accepted socket's count begins with the retransmissions of the SYN-ACK: they were reported of the request. */
+static __always_inline void begin_accepted(struct sock *sk)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct sonde_retransmitter *known;
+
+	if (!tp || !tp->total_retrans)
+		return;
+	known = get_retransmitter(sk, tp, 0);
+	if (known)
+		known->total = tp->total_retrans;
+}
+
 /* Called before the state is set; connect() to AF_UNSPEC, too, gives a socket back with its counters at zero. */
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(sonde_socket_state, struct sock *sk, int old_state, int new_state)
+static __always_inline int BPF_PROG(socket_state, struct sock *sk, int old_state, int new_state)
 {
 	struct sonde_retransmitter *known;
 	struct tcp_sock *tp;
 
+	if (old_state == TCP_SYN_RECV && new_state == TCP_ESTABLISHED)
+		begin_accepted(sk);
 	if (new_state != TCP_CLOSE)
 		return 0;
-	known = find_retransmitter(sk);
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp)
+		return 0;
+	known = tp->total_retrans ? get_retransmitter(sk, tp, 0) : find_retransmitter(sk);
 	if (!known)
 		return 0;
-	tp = bpf_skc_to_tcp_sock(sk);
-	if (tp)
-		close_retransmitter(sk, tp, known);
+	close_retransmitter(sk, tp, known);
 	bpf_sk_storage_delete(&sonde_retransmitters, sk);
 	return 0;
 }
+
+static __always_inline __u64 new_state(unsigned long long *ctx)
+{
+	return ctx[2];
+}
+SONDE_TWICE(sonde_socket_state, "tp_btf/inet_sock_set_state", HOOK_SOCKET_STATE, sonde_in_system_call, new_state,
+	    socket_state)
 
 static __always_inline int ignored_reason(__u32 reason)
 {

@@ -21,15 +21,17 @@ namespace {
 
 struct Hook {
   const char* program;
-  const char* lost;  ///< what cannot be told without it; null: nothing can
+  const char* nested;  ///< its double; null: none
+  const char* lost;    ///< what cannot be told without it; null: nothing can
 };
 
 constexpr std::array<Hook, 5> hooks = {{
-    {"sonde_congestion_state", "retransmissions that timestamps or F-RTO prove to be needless are not told"},
-    {"sonde_socket_state", "what comes to light when a socket is closed is not told"},
-    {"sonde_drop", "segments that were lost on this host cannot be told from those lost on the wire"},
-    {"sonde_retransmit_synack", nullptr},
-    {"sonde_retransmit_skb", nullptr},
+    {"sonde_congestion_state", "sonde_congestion_state_nested",
+     "retransmissions that timestamps or F-RTO prove to be needless are not told"},
+    {"sonde_socket_state", "sonde_socket_state_nested", "what comes to light when a socket is closed is not told"},
+    {"sonde_drop", nullptr, "segments that were lost on this host cannot be told from those lost on the wire"},
+    {"sonde_retransmit_synack", "sonde_retransmit_synack_nested", nullptr},
+    {"sonde_retransmit_skb", "sonde_retransmit_skb_nested", nullptr},
 }};
 
 // The data of these had arrived before, or the packet was not lost at all.
@@ -77,15 +79,23 @@ Result<void> prepare(kernel::Object& object, const events::SensorRequest& reques
   return done;
 }
 
+// The program and its double (bpf/nested.h).
+Result<void> attach_hook(events::Sensor<Retransmission>& sensor, const Hook& hook) {
+  for (const char* name : {hook.program, hook.nested}) {
+    if (name == nullptr) continue;
+    auto link = kernel::attach_tracing(sensor.object, name);
+    if (!link) return std::unexpected(link.error());
+    sensor.links.push_back(std::move(*link));
+  }
+  return {};
+}
+
 Result<void> attach(events::Sensor<Retransmission>& sensor) {
   for (const auto& hook : hooks) {
-    auto link = kernel::attach_tracing(sensor.object, hook.program);
-    if (link)
-      sensor.links.push_back(std::move(*link));
-    else if (hook.lost == nullptr)
-      return std::unexpected(link.error());
-    else
-      sensor.notices.push_back(fmt::format("{}: {}", hook.lost, link.error().text()));
+    const auto attached = attach_hook(sensor, hook);
+    if (attached) continue;
+    if (hook.lost == nullptr) return attached;
+    sensor.notices.push_back(fmt::format("{}: {}", hook.lost, attached.error().text()));
   }
   return {};
 }

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "harness/traffic.hpp"
 #include "scenario.hpp"
 
@@ -10,6 +13,24 @@ namespace sonde::test {
 namespace {
 
 using namespace std::chrono_literals;
+
+// As many as the sockets' own counters say (TCP_INFO).
+void expect_socket_counts(const std::vector<Retransmission>& events,
+                          const std::vector<std::unique_ptr<Process>>& programs) {
+  std::map<std::uint16_t, std::uint64_t> told;
+  for (const auto& event : events) told[event.socket.local.port] += event.segments + event.unreported;
+  std::size_t sockets = 0;
+  for (const auto& program : programs) {
+    for (const auto& [port, counted] : retransmitted_by(*program)) {
+      std::vector<Retransmission> its;
+      std::ranges::copy_if(events, std::back_inserter(its),
+                           [port = port](const auto& event) { return event.socket.local.port == port; });
+      EXPECT_EQ(told[port], counted) << "port " << port << "\n" << lines(its);
+      ++sockets;
+    }
+  }
+  EXPECT_GE(sockets, told.size());
+}
 
 // 200 connections of 20 processes, while other processes keep every CPU busy: softirq interrupts the wrong ones.
 TEST(RetransmissionCounts, EqualTheKernelsAndNameTheSenders) {
@@ -32,6 +53,7 @@ TEST(RetransmissionCounts, EqualTheKernelsAndNameTheSenders) {
   EXPECT_EQ(senders.size(), 200U);
   const auto events = watch.stop(pair.left);
   expect_kernel_counts(events, kernel);
+  expect_socket_counts(events, programs);
   expect_senders(events, senders);
   EXPECT_GT(segments(events), 200U);
   EXPECT_GT(segments(events, {Kind::fast}), 0U);
@@ -49,7 +71,7 @@ TEST(RetransmissionCounts, ATailThatIsLostIsProbed) {
   expect_kernel_counts(events, kernel);
   expect_senders(events, ports_of(*program));
   EXPECT_GT(segments(events, {Kind::tlp}), 2U);
-  EXPECT_EQ(segments(events, {Kind::tlp}), kernel.grown("TCPLossProbes")) << lines(events);
+  expect_kind(events, {Kind::tlp}, kernel.grown("TCPLossProbes"));
 }
 
 TEST(RetransmissionCounts, WithoutProbesTheTimerFires) {

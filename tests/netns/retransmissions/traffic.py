@@ -44,6 +44,14 @@ def send_all(connection, size, pause=0.0):
         time.sleep(pause)
     connection.shutdown(socket.SHUT_WR)
     connection.recv(1)
+    say_counted(connection)
+
+
+def say_counted(connection):
+    """What TCP_INFO says: "retransmitted LOCAL-PORT SEGMENTS"."""
+    total_retrans, = struct.unpack_from("=I", connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104), 100)
+    sys.stdout.write(f"retransmitted {connection.getsockname()[1]} {total_retrans}\n")
+    sys.stdout.flush()
 
 
 def listen(address, port, reuse_port=False):

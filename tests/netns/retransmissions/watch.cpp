@@ -58,8 +58,8 @@ std::vector<Retransmission> Watch::stop(const std::set<std::uint32_t>& namespace
   stop_ = true;
   thread_.join();
   EXPECT_TRUE(loss_.balanced());
-  // An interrupt may find a program at work on its CPU, which is rare but for emulated machines. The segments are told
-  // with the next event of the socket.
+  // An interrupt may find a program and its double at work on its CPU, which is rare but for emulated machines. The
+  // segments are told with the next event of the socket.
   EXPECT_EQ(loss_.lost(), loss_.stages.at(0).lost) << "lost behind the hook";
   std::vector<Retransmission> here;
   std::ranges::copy_if(events_, std::back_inserter(here),
@@ -99,6 +99,16 @@ std::map<std::uint16_t, std::uint32_t> ports_of(const Process& program) {
     ports[static_cast<std::uint16_t>(std::stoul(words[1]))] = static_cast<std::uint32_t>(std::stoul(words[0]));
   }
   return ports;
+}
+
+std::map<std::uint16_t, std::uint64_t> retransmitted_by(const Process& program) {
+  std::map<std::uint16_t, std::uint64_t> counts;
+  for (const auto& line : lines_of(program.output())) {
+    const auto words = split(line, ' ');
+    if (words.size() == 3 && words[0] == "retransmitted")
+      counts[static_cast<std::uint16_t>(std::stoul(words[1]))] = std::stoull(words[2]);
+  }
+  return counts;
 }
 
 std::uint32_t opener_of(const Process& program) {

@@ -65,6 +65,8 @@ class TcpCounters {
 std::unique_ptr<Process> start_traffic(const NetworkNamespace& where, std::vector<std::string> words);
 /// Which process used which local port, as the program said.
 std::map<std::uint16_t, std::uint32_t> ports_of(const Process& program);
+/// By local port, what TCP_INFO said of each connection at its end.
+std::map<std::uint16_t, std::uint64_t> retransmitted_by(const Process& program);
 /// The process that the program said opened the socket.
 std::uint32_t opener_of(const Process& program);
 
