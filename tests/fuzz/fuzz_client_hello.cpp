@@ -3,8 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "actuators/proxy/config/server_name.hpp"
 #include "actuators/proxy/protocol/hello.hpp"
-#include "actuators/proxy/protocol/host_name.hpp"
 
 using sonde::proxy::Bytes;
 using sonde::proxy::HelloReader;
@@ -17,7 +17,7 @@ constexpr std::size_t most_bytes = 4096;
 void check(const sonde::proxy::ClientHello& hello) {
   if (hello.ja4.size() != 36) __builtin_trap();
   if (hello.server_name.empty()) return;
-  if (sonde::proxy::fold_host_name(hello.server_name) != hello.server_name) __builtin_trap();
+  if (sonde::proxy::fold_server_name(hello.server_name) != hello.server_name) __builtin_trap();
 }
 
 }  // namespace

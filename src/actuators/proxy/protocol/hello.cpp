@@ -6,7 +6,7 @@
 #include <string_view>
 #include <utility>
 
-#include "actuators/proxy/protocol/host_name.hpp"
+#include "actuators/proxy/config/server_name.hpp"
 #include "actuators/proxy/protocol/http_request.hpp"
 #include "actuators/proxy/protocol/ja4.hpp"
 #include "decode/tls.hpp"
@@ -47,10 +47,8 @@ bool is_sound(const decode::TlsClientHello& parts) {
 
 bool take_server_name(Bytes extension, ClientHello& hello) {
   const auto found = decode::read_server_name(extension);
-  auto name = found.exact ? fold_host_name(found.name) : std::nullopt;
-  if (!name) return false;
-  hello.server_name = std::move(*name);
-  return true;
+  if (found.exact) hello.server_name = fold_server_name(found.name);
+  return !hello.server_name.empty();
 }
 
 bool take_alpn(Bytes extension, ClientHello& hello) {

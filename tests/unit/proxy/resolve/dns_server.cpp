@@ -31,9 +31,9 @@ bool read_all(int fd, void* bytes, std::size_t size) {
 
 }  // namespace
 
-DnsServer::DnsServer(Handler handler, const char* address) : handler_(std::move(handler)) {
+DnsServer::DnsServer(Handler handler, const char* address, std::uint16_t port) : handler_(std::move(handler)) {
   bool bound = false;
-  for (int attempt = 0; attempt < 20 && !bound; ++attempt) bound = bind_both(address);
+  for (int attempt = 0; attempt < 20 && !bound; ++attempt) bound = bind_both(address, port);
   EXPECT_TRUE(bound) << "a port that is free for UDP and TCP";
   thread_ = std::thread([this] { run(); });
 }
@@ -43,16 +43,16 @@ DnsServer::~DnsServer() {
   thread_.join();
 }
 
-bool DnsServer::bind_both(const char* address) {
-  Endpoint endpoint;
+bool DnsServer::bind_both(const char* address, std::uint16_t port) {
+  Endpoint endpoint{.port = port};
   if (::inet_pton(AF_INET6, address, endpoint.address.data()) != 1) {
     endpoint.address = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
     ::inet_pton(AF_INET, address, &endpoint.address[12]);
   }
-  const SocketAddress any_port(endpoint);
-  udp_.reset(::socket(any_port.family(), SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  tcp_.reset(::socket(any_port.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (::bind(udp_.get(), any_port.get(), any_port.size()) != 0) return false;
+  const SocketAddress wanted(endpoint);
+  udp_.reset(::socket(wanted.family(), SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  tcp_.reset(::socket(wanted.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (::bind(udp_.get(), wanted.get(), wanted.size()) != 0) return false;
   endpoint = local_endpoint(udp_.get());
   const SocketAddress same_port(endpoint);
   text_ = endpoint.text();

@@ -32,7 +32,8 @@ class DnsServer {
   /// Nothing: the question is not answered.
   using Handler = std::function<std::optional<DnsReply>(const DnsQuery&)>;
 
-  explicit DnsServer(Handler handler, const char* address = "127.0.0.1");
+  /// Port 0: any.
+  explicit DnsServer(Handler handler, const char* address = "127.0.0.1", std::uint16_t port = 0);
   ~DnsServer();
   DnsServer(const DnsServer&) = delete;
 
@@ -48,7 +49,7 @@ class DnsServer {
     std::vector<std::uint8_t> to;  ///< socket address
     Buffer message;
   };
-  bool bind_both(const char* address);
+  bool bind_both(const char* address, std::uint16_t port);
   void run();
   void answer_udp();
   void answer_tcp();
