@@ -69,8 +69,9 @@ struct sock {
 	struct {
 		int owned; /* a system call works on it */
 	} sk_lock;
-	struct socket_wq *sk_wq; /* who waits on it */
-	void *sk_user_data;      /* struct sk_psock * of a socket in a socket map, with flags in the lowest 3 bits */
+	struct socket_wq *sk_wq;  /* who waits on it */
+	struct socket *sk_socket; /* NULL: not accepted yet, or closed */
+	void *sk_user_data;       /* struct sk_psock * of a socket in a socket map, with flags in the lowest 3 bits */
 } SONDE_CORE;
 
 struct list_head {
@@ -168,9 +169,13 @@ struct task_struct {
 	char comm[16];
 } SONDE_CORE;
 
-struct file;
+struct file {
+	unsigned int f_flags; /* O_NONBLOCK ... */
+} SONDE_CORE;
+
 struct socket {
 	struct sock *sk;
+	struct file *file;
 } SONDE_CORE;
 
 struct bpf_iter_meta {
@@ -233,7 +238,8 @@ struct skb_shared_info {
 /* The values come from the running kernel (bpf_core_enum_value). */
 enum sock_flags {
 	SOCK_DEAD,
-	SOCK_DONE, /* the peer's FIN has come */
+	SOCK_DONE,     /* the peer's FIN has come */
+	SOCK_ZEROCOPY, /* SO_ZEROCOPY */
 };
 
 struct inet_sock {

@@ -61,10 +61,13 @@ struct sonde_bypass_pair {
 
 enum sonde_bypass_pairing {
 	SONDE_BYPASS_PAIRED = 0,
-	SONDE_BYPASS_NO_CLIENT = 1, // it is not in SOCK_MAP
+	SONDE_BYPASS_NO_CLIENT = 1, // it is not there, or was not seen when it connected
 	SONDE_BYPASS_NO_BACKEND = 2,
-	SONDE_BYPASS_NO_ROOM = 3, // in CONNECTION_MAP
-	SONDE_BYPASS_BAD_FRAME = 4,
+	SONDE_BYPASS_NOT_ACCEPTED = 3, // the backend's program has not called accept() yet
+	SONDE_BYPASS_BLOCKING = 4,     // one of them has no O_NONBLOCK
+	SONDE_BYPASS_UNSUITED = 5,     // TLS in the kernel, MSG_ZEROCOPY
+	SONDE_BYPASS_NO_ROOM = 6,      // in SOCK_MAP or CONNECTION_MAP
+	SONDE_BYPASS_BAD_FRAME = 7,
 };
 
 // Messages and bytes since the start, all connections: element 0 of TRAFFIC_STATS, one a CPU.
@@ -83,15 +86,17 @@ struct sonde_bypass_traffic {
 
 // Connections since the start: element 0 of CONNECTION_STATS.
 struct sonde_bypass_connections {
-	__u64 captured_clients; // sockets put into SOCK_MAP
-	__u64 captured_backends;
-	__u64 not_captured;     // no room, or bytes in the SYN (TCP fast open)
-	__u64 taken;            // connections that use the path
-	__u64 ended;            // of these
-	__u64 declined_client;  // the client's socket is not in SOCK_MAP
-	__u64 declined_backend; // the backend's socket is not
-	__u64 declined_kernel;  // a map could not be written
-	__u64 released;         // clients taken out of SOCK_MAP: their connection is not for the path
+	__u64 seen_clients;      // connected to a listener of the proxy
+	__u64 seen_backends;     // that an upstream socket of the proxy connected to
+	__u64 captured;          // sockets put into SOCK_MAP
+	__u64 taken;             // connections that use the path
+	__u64 ended;             // of these
+	__u64 declined_short;    // connections that ended before they were taken
+	__u64 declined_client;   // no client's socket: not on this host, or older than the proxy
+	__u64 declined_backend;  // no backend's socket, or not accepted in time
+	__u64 declined_blocking; // a socket without O_NONBLOCK
+	__u64 declined_unsuited; // TLS in the kernel, MSG_ZEROCOPY
+	__u64 declined_kernel;   // a map is full, or the kernel did not let us
 };
 
 #endif

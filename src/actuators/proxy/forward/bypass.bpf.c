@@ -2,13 +2,12 @@
 /*
  * What a client on this host sends to the proxy lands in the receive queue of a backend on this host, and back.
  *
- * track_established puts the sockets of such connections into SOCK_MAP when they are established, not later: a reader
- * that waits in tcp_recvmsg() when its socket enters the map does not see what is redirected to it.
- *
- * redirect_msg sees every send of these sockets. It redirects a message only when all that the sender ever sent over
- * TCP has been read by the receiver: tcp_bpf_recvmsg() reads what was redirected before what came over TCP, so nothing
- * may be redirected while there is anything of the latter. Whatever else holds, SK_PASS is right: the bytes go over TCP
- * to the proxy, which relays them.
+ * track_established notes where the streams of such sockets begin, when their connections are established.
+ * pair_sockets, run by user space for a connection that has lived for a moment, puts both into SOCK_MAP.
+ * redirect_msg sees every send of the sockets of SOCK_MAP. It redirects a message only when all that the sender ever
+ * sent over TCP has been read by the receiver: tcp_bpf_recvmsg() reads what was redirected before what came over TCP,
+ * so nothing may be redirected while there is anything of the latter. Whatever else holds, SK_PASS is right: the bytes
+ * go over TCP to the proxy, which relays them.
  */
 #include "kernel.h"
 
@@ -30,6 +29,7 @@ enum {
 	DRAIN_BACKOFF = 127, /* messages */
 	LEVEL_TCP = 6,
 	NOTSENT_LOWAT = 25, /* include/uapi/linux/tcp.h */
+	OPEN_NONBLOCK = 04000,
 };
 
 const volatile __u64 network_namespace; /* cookie */
@@ -51,7 +51,7 @@ struct {
 	__type(value, struct sonde_bypass_direction);
 } CONNECTION_MAP SEC(".maps");
 
-/* Addresses whose clients are captured. */
+/* Addresses whose clients are noted. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 4096);
@@ -60,7 +60,7 @@ struct {
 	__type(value, __u32);
 } LISTENERS SEC(".maps");
 
-/* Upstream sockets of the proxy whose peer is to be captured, marked before they connect. */
+/* Upstream sockets of the proxy whose peer is to be noted, marked before they connect. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -123,11 +123,6 @@ static __always_inline void set_ipv4(__u32 *address, __u32 ipv4)
 	address[3] = ipv4;
 }
 
-static __always_inline int has_data_in_syn(struct bpf_sock_ops *ctx)
-{
-	return ctx->data_segs_out != 0;
-}
-
 /*
  * The socket that a struct bpf_sock_ops or sk_msg_md is about. 0: it has no addresses. volatile: the verifier wants
  * each member at its place, and the compiler would merge the branches.
@@ -178,30 +173,24 @@ static __always_inline int is_listener(const struct sonde_bypass_socket *socket)
 	return bpf_map_lookup_elem(&LISTENERS, &listener) != 0;
 }
 
-static __always_inline int capture(struct bpf_sock_ops *ctx, struct sonde_bypass_socket *socket)
+static __always_inline int note_origin(struct bpf_sock_ops *ctx)
 {
 	struct sonde_bypass_origin origin = {.write_seq = ctx->snd_nxt, .copied_seq = ctx->rcv_nxt};
 	struct bpf_sock *sk = ctx->sk;
 	int one = 1;
 
-	if (!sk || has_data_in_syn(ctx))
-		return 0;
-	if (!bpf_sk_storage_get(&ORIGINS, sk, &origin, BPF_SK_STORAGE_GET_F_CREATE))
+	if (!sk || ctx->data_segs_out) /* TCP fast open: the stream has begun already */
 		return 0;
 	bpf_setsockopt(ctx, LEVEL_TCP, NOTSENT_LOWAT, &one, sizeof(one)); /* see wait_for_drain() */
-	return bpf_sock_hash_update(ctx, &SOCK_MAP, socket, BPF_NOEXIST) == 0;
+	return bpf_sk_storage_get(&ORIGINS, sk, &origin, BPF_SK_STORAGE_GET_F_CREATE) != 0;
 }
 
-static __always_inline void capture_client(struct bpf_sock_ops *ctx)
+static __always_inline void note_client(struct bpf_sock_ops *ctx)
 {
 	struct sonde_bypass_socket socket = {};
 
-	if (!read_socket(ctx, &socket) || !is_listener(&socket))
-		return;
-	if (capture(ctx, &socket))
-		count_connection(captured_clients);
-	else
-		count_connection(not_captured);
+	if (read_socket(ctx, &socket) && is_listener(&socket) && note_origin(ctx))
+		count_connection(seen_clients);
 }
 
 static __always_inline void expect_backend(struct bpf_sock_ops *ctx)
@@ -216,16 +205,14 @@ static __always_inline void expect_backend(struct bpf_sock_ops *ctx)
 	bpf_map_update_elem(&EXPECTED, &backend, &one, BPF_ANY);
 }
 
-static __always_inline void capture_backend(struct bpf_sock_ops *ctx)
+static __always_inline void note_backend(struct bpf_sock_ops *ctx)
 {
 	struct sonde_bypass_socket socket = {};
 
 	if (!read_socket(ctx, &socket) || bpf_map_delete_elem(&EXPECTED, &socket))
 		return;
-	if (capture(ctx, &socket))
-		count_connection(captured_backends);
-	else
-		count_connection(not_captured);
+	if (note_origin(ctx))
+		count_connection(seen_backends);
 }
 
 SEC("sockops")
@@ -239,9 +226,9 @@ int track_established(struct bpf_sock_ops *ctx)
 	if (bpf_get_netns_cookie(ctx) != network_namespace)
 		return 1;
 	if (op == BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB)
-		capture_client(ctx);
+		note_client(ctx);
 	else if (op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB)
-		capture_backend(ctx);
+		note_backend(ctx);
 	else
 		expect_backend(ctx);
 	return 1;
@@ -355,6 +342,9 @@ static __always_inline int begin_direct(struct sonde_bypass_direction *direction
 
 	if (!handshake_is_over(direction, sent))
 		return HANDSHAKE;
+	/* Who was about to read when its socket came into SOCK_MAP is in tcp_recvmsg() until it has read something. */
+	if (!direction->passed)
+		return NOT_DRAINED;
 	if (on_its_way && (sent <= HANDSHAKE_BYTES || !wait_for_drain(direction, from, &drain, on_its_way)))
 		return NOT_DRAINED;
 	if (BPF_CORE_READ(receiver, sk_rcvlowat) > 1 || BPF_CORE_READ(receiver, sk_lock.owned) ||
@@ -452,31 +442,84 @@ int redirect_msg(struct sk_msg_md *msg)
 	return SK_PASS;
 }
 
-/* Reads a socket of SOCK_MAP. 0: it is not there. */
-static __always_inline __u64 read_origin(const struct sonde_bypass_socket *socket, struct sonde_bypass_origin *out)
+static __always_inline struct bpf_sock *find_socket(struct __sk_buff *skb, const struct sonde_bypass_socket *socket)
 {
-	struct bpf_sock *sk = bpf_map_lookup_elem(&SOCK_MAP, socket);
-	struct sonde_bypass_origin *origin;
-	__u64 address = 0;
+	struct bpf_sock_tuple tuple = {};
 
-	if (!sk)
-		return 0;
-	origin = bpf_sk_storage_get(&ORIGINS, sk, 0, 0);
-	if (origin) {
-		*out = *origin;
-		address = (__u64)bpf_skc_to_tcp_sock(sk);
+	/* As in a packet to the socket. */
+	if (!socket->local_address[0] && !socket->local_address[1] && socket->local_address[2] == bpf_htonl(0xffff)) {
+		tuple.ipv4.saddr = socket->remote_address[3];
+		tuple.ipv4.daddr = socket->local_address[3];
+		tuple.ipv4.sport = bpf_htons(socket->remote_port);
+		tuple.ipv4.dport = bpf_htons(socket->local_port);
+		return bpf_sk_lookup_tcp(skb, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
 	}
-	bpf_sk_release(sk);
-	return address;
+	__builtin_memcpy(tuple.ipv6.saddr, socket->remote_address, 16);
+	__builtin_memcpy(tuple.ipv6.daddr, socket->local_address, 16);
+	tuple.ipv6.sport = bpf_htons(socket->remote_port);
+	tuple.ipv6.dport = bpf_htons(socket->local_port);
+	return bpf_sk_lookup_tcp(skb, &tuple, sizeof(tuple.ipv6), BPF_F_CURRENT_NETNS, 0);
 }
 
-/* Run by user space (BPF_PROG_TEST_RUN), never attached: writes both directions of a connection to CONNECTION_MAP. */
+/*
+ * tcp_bpf_recvmsg() ends a blocking read with EAGAIN when it is woken without data: by a signal, a reset, or room to
+ * write. Programs whose sockets block do not expect that.
+ */
+static __always_inline int file_verdict(struct sock *sk)
+{
+	struct file *file = BPF_CORE_READ(sk, sk_socket, file);
+
+	if (!file)
+		return SONDE_BYPASS_NOT_ACCEPTED;
+	return BPF_CORE_READ(file, f_flags) & OPEN_NONBLOCK ? SONDE_BYPASS_PAIRED : SONDE_BYPASS_BLOCKING;
+}
+
+static __always_inline int socket_verdict(struct tcp_sock *tcp)
+{
+	struct sock *sk = (struct sock *)tcp;
+	unsigned long zerocopy = bpf_core_enum_value(enum sock_flags, SOCK_ZEROCOPY);
+
+	if (tcp->inet_conn.icsk_ulp_ops || (sk->__sk_common.skc_flags >> zerocopy & 1))
+		return SONDE_BYPASS_UNSUITED;
+	return file_verdict(sk);
+}
+
+/* Puts a socket into SOCK_MAP. */
+static __always_inline int capture(struct __sk_buff *skb, const struct sonde_bypass_socket *socket,
+				   struct sonde_bypass_origin *out, __u64 *address, int absent)
+{
+	struct bpf_sock *sk = find_socket(skb, socket);
+	struct sonde_bypass_origin *origin;
+	struct tcp_sock *tcp;
+	int verdict = absent;
+
+	if (!sk)
+		return absent;
+	origin = bpf_sk_storage_get(&ORIGINS, sk, 0, 0);
+	tcp = bpf_skc_to_tcp_sock(sk);
+	if (!origin || !tcp)
+		goto release;
+	*out = *origin;
+	*address = (__u64)tcp;
+	verdict = socket_verdict(tcp);
+	if (verdict == SONDE_BYPASS_PAIRED && bpf_map_update_elem(&SOCK_MAP, socket, sk, BPF_ANY))
+		verdict = SONDE_BYPASS_NO_ROOM;
+	if (verdict == SONDE_BYPASS_PAIRED)
+		count_connection(captured);
+release:
+	bpf_sk_release(sk);
+	return verdict;
+}
+
+/* Run by user space (BPF_PROG_TEST_RUN), never attached: captures a connection's sockets, and writes both directions.
+ */
 SEC("tc")
 int pair_sockets(struct __sk_buff *skb)
 {
 	struct sonde_bypass_pair *pair = (void *)(long)skb->data;
 	struct sonde_bypass_direction forth = {.role = SONDE_BYPASS_CLIENT}, back = {.role = SONDE_BYPASS_BACKEND};
 	struct sonde_bypass_origin client = {}, backend = {};
+	int verdict;
 
 	if ((void *)(pair + 1) > (void *)(long)skb->data_end)
 		return SONDE_BYPASS_BAD_FRAME;
@@ -484,23 +527,29 @@ int pair_sockets(struct __sk_buff *skb)
 	back.receiver = pair->client;
 	forth.receiver_origin = pair->skew_to_backend;
 	back.receiver_origin = pair->skew_to_client;
-	forth.sender_sock = back.receiver_sock = read_origin(&back.receiver, &client);
-	if (!forth.sender_sock)
-		return SONDE_BYPASS_NO_CLIENT;
-	back.sender_sock = forth.receiver_sock = read_origin(&forth.receiver, &backend);
-	if (!back.sender_sock)
-		return SONDE_BYPASS_NO_BACKEND;
+	/* The backend first: if it does not suit, the client is left alone. */
+	verdict = capture(skb, &forth.receiver, &backend, &back.sender_sock, SONDE_BYPASS_NO_BACKEND);
+	if (verdict)
+		return verdict;
+	verdict = capture(skb, &back.receiver, &client, &forth.sender_sock, SONDE_BYPASS_NO_CLIENT);
+	if (verdict)
+		goto release;
+	forth.receiver_sock = back.sender_sock;
+	back.receiver_sock = forth.sender_sock;
 	forth.sender_origin = client.write_seq;
 	forth.receiver_origin += backend.copied_seq;
 	back.sender_origin = backend.write_seq;
 	back.receiver_origin += client.copied_seq;
+	verdict = SONDE_BYPASS_NO_ROOM;
 	if (bpf_map_update_elem(&CONNECTION_MAP, &forth.receiver, &back, BPF_ANY))
-		return SONDE_BYPASS_NO_ROOM;
-	if (bpf_map_update_elem(&CONNECTION_MAP, &back.receiver, &forth, BPF_ANY)) {
-		bpf_map_delete_elem(&CONNECTION_MAP, &forth.receiver);
-		return SONDE_BYPASS_NO_ROOM;
-	}
-	return SONDE_BYPASS_PAIRED;
+		goto release;
+	if (!bpf_map_update_elem(&CONNECTION_MAP, &back.receiver, &forth, BPF_ANY))
+		return SONDE_BYPASS_PAIRED;
+	bpf_map_delete_elem(&CONNECTION_MAP, &forth.receiver);
+release:
+	bpf_map_delete_elem(&SOCK_MAP, &forth.receiver);
+	bpf_map_delete_elem(&SOCK_MAP, &back.receiver);
+	return verdict;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

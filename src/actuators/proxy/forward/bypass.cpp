@@ -6,11 +6,14 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <cstring>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <set>
 #include <shared_mutex>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -37,6 +40,10 @@ constexpr std::uint32_t queue_limit = 4 << 20;
 // does not pause gets off TCP; with less than this TCP on loopback, whose segments have 64 KiB, begins to wait for
 // windows.
 constexpr int receive_buffer = 64 << 10;
+// A connection that ends sooner is not worth the path; and by then the programs have set O_NONBLOCK if they ever do.
+constexpr Clock::duration shortest_life = std::chrono::milliseconds{5};
+// A backend that accepts connections later than this is not waited for.
+constexpr Clock::duration longest_delay = std::chrono::milliseconds{640};
 // How late a new address of the host may be noticed.
 constexpr Clock::duration refresh_interval = std::chrono::milliseconds{250};
 
@@ -109,6 +116,8 @@ Result<std::optional<kernel::MappedArray>> map_statistics(const kernel::Object& 
 }  // namespace
 
 struct Bypass::State {
+  class Pairing;
+
   State(kernel::Object loaded, HostAddresses addresses, std::optional<kernel::MappedArray> mapped)
       : object(std::move(loaded)), statistics(std::move(mapped)), host(std::move(addresses)) {}
 
@@ -119,7 +128,6 @@ struct Bypass::State {
   void refresh_if_old();
   /// enum sonde_bypass_pairing; -1: the kernel did not let us.
   int pair(const sonde_bypass_pair& request) const;
-  void release_client(const sonde_bypass_socket& client);
 
   kernel::Object object;
   std::optional<kernel::MappedArray> statistics;
@@ -135,7 +143,8 @@ struct Bypass::State {
   std::set<ListenerKey> written;  ///< what LISTENERS holds
   std::atomic<Clock::rep> refreshed_at{0};
 
-  std::optional<kernel::Link> link;  ///< of track_established; goes first
+  std::optional<kernel::Link> link;  ///< of track_established
+  std::unique_ptr<Pairing> pairing;  ///< goes first
 };
 
 Result<void> Bypass::State::find_descriptors() {
@@ -190,63 +199,179 @@ int Bypass::State::pair(const sonde_bypass_pair& request) const {
   return result ? static_cast<int>(*result) : -1;
 }
 
-// Nothing has been redirected to it, so nothing is lost.
-void Bypass::State::release_client(const sonde_bypass_socket& client) {
-  if (kernel::map_delete(sockets_fd, &client)) count(&sonde_bypass_connections::released);
-}
-
 namespace {
 
-/// A connection in CONNECTION_MAP.
-class BypassedConnection : public KernelRelay {
+/// A connection that is, or will be, in CONNECTION_MAP. Belongs to the worker's relay and to the thread that pairs.
+class BypassedConnection {
  public:
-  BypassedConnection(Bypass::State& path, const sonde_bypass_pair& request, const SocketPair& sockets, bool paired)
-      : path_(path),
-        pair_(request),
-        client_fd_(sockets.client_fd),
-        upstream_fd_(sockets.upstream_fd),
-        paired_(paired) {}
-  BypassedConnection(const BypassedConnection&) = delete;
-  BypassedConnection& operator=(const BypassedConnection&) = delete;
+  BypassedConnection(Bypass::State& path, const sonde_bypass_pair& request, const SocketPair& sockets)
+      : path_(path), request_(request), client_fd_(sockets.client_fd), upstream_fd_(sockets.upstream_fd) {}
 
-  ~BypassedConnection() override {
-    if (!paired_) return;
-    (void)kernel::map_delete(path_.connections_fd, &pair_.client);
-    (void)kernel::map_delete(path_.connections_fd, &pair_.backend);
+  /// True: ask again later.
+  bool try_pair();
+  /// The relay is over.
+  void end();
+  /// It was not accepted in time.
+  void give_up() { decline(&sonde_bypass_connections::declined_backend); }
+  [[nodiscard]] Carried carried();
+
+ private:
+  enum class Stage : std::uint8_t { waiting, paired, declined, ended };
+
+  void decline(__u64 sonde_bypass_connections::*counter);
+  [[nodiscard]] std::uint64_t bytes(const sonde_bypass_socket& sender) const;
+
+  Bypass::State& path_;
+  const sonde_bypass_pair request_;
+  const int client_fd_;  ///< open until end()
+  const int upstream_fd_;
+  std::mutex mutex_;
+  Stage stage_ = Stage::waiting;
+};
+
+__u64 sonde_bypass_connections::*counter_of(int pairing) {
+  using C = sonde_bypass_connections;
+  switch (pairing) {
+    case SONDE_BYPASS_NO_CLIENT: return &C::declined_client;
+    case SONDE_BYPASS_NO_BACKEND: return &C::declined_backend;
+    case SONDE_BYPASS_BLOCKING: return &C::declined_blocking;
+    case SONDE_BYPASS_UNSUITED: return &C::declined_unsuited;
+    default: return &C::declined_kernel;
+  }
+}
+
+void BypassedConnection::decline(__u64 sonde_bypass_connections::*counter) {
+  stage_ = Stage::declined;
+  path_.count(counter);
+}
+
+bool BypassedConnection::try_pair() {
+  const std::lock_guard lock(mutex_);
+  if (stage_ != Stage::waiting) return false;
+  const int pairing = path_.pair(request_);
+  if (pairing == SONDE_BYPASS_NOT_ACCEPTED) return true;
+  if (pairing != SONDE_BYPASS_PAIRED) {
+    decline(counter_of(pairing));
+    return false;
+  }
+  stage_ = Stage::paired;
+  path_.count(&sonde_bypass_connections::taken);
+  for (const int fd : {client_fd_, upstream_fd_})
+    (void)::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof(receive_buffer));
+  return false;
+}
+
+// The sockets stay in SOCK_MAP until they are closed: what lies unread in them must not be lost.
+void BypassedConnection::end() {
+  const std::lock_guard lock(mutex_);
+  if (stage_ == Stage::waiting) path_.count(&sonde_bypass_connections::declined_short);
+  if (stage_ == Stage::paired) {
+    (void)kernel::map_delete(path_.connections_fd, &request_.client);
+    (void)kernel::map_delete(path_.connections_fd, &request_.backend);
     path_.count(&sonde_bypass_connections::ended);
   }
+  stage_ = Stage::ended;
+}
 
-  // A backend that waits for the first bytes before it is established (TCP_DEFER_ACCEPT) is there now.
-  void begin() override {
-    if (!paired_) paired_ = path_.pair(pair_) == SONDE_BYPASS_PAIRED;
-    if (paired_) {
-      path_.count(&sonde_bypass_connections::taken);
-      for (const int fd : {client_fd_, upstream_fd_})
-        (void)::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof(receive_buffer));
-    } else {
-      path_.count(&sonde_bypass_connections::declined_backend);
-      path_.release_client(pair_.client);
+Carried BypassedConnection::carried() {
+  const std::lock_guard lock(mutex_);
+  if (stage_ != Stage::paired) return {};
+  return {bytes(request_.client), bytes(request_.backend)};
+}
+
+std::uint64_t BypassedConnection::bytes(const sonde_bypass_socket& sender) const {
+  sonde_bypass_direction direction{};
+  const auto found = kernel::map_lookup(path_.connections_fd, &sender, &direction);
+  return found && *found ? direction.bytes : 0;
+}
+
+}  // namespace
+
+/// Pairs connections once they have lived for a moment, on a thread of its own.
+class Bypass::State::Pairing {
+ public:
+  Pairing() : thread_([this] { run(); }) {}
+  Pairing(const Pairing&) = delete;
+  Pairing& operator=(const Pairing&) = delete;
+  ~Pairing() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopped_ = true;
+    }
+    changed_.notify_one();
+    thread_.join();
+  }
+
+  void add(std::shared_ptr<BypassedConnection> connection) { wait({std::move(connection), shortest_life}); }
+
+ private:
+  struct Waiting {
+    std::shared_ptr<BypassedConnection> connection;
+    Clock::duration delay;
+  };
+
+  void wait(Waiting waiting) {
+    const auto due = Clock::now() + waiting.delay;
+    bool is_first = false;
+    {
+      const std::lock_guard lock(mutex_);
+      const auto place = waiting_.emplace(due, std::move(waiting));
+      is_first = place == waiting_.begin();
+    }
+    if (is_first) changed_.notify_one();
+  }
+
+  void run() {
+    std::unique_lock lock(mutex_);
+    while (!stopped_) {
+      if (waiting_.empty()) {
+        changed_.wait(lock);
+      } else if (const auto due = waiting_.begin()->first; due > Clock::now()) {
+        changed_.wait_until(lock, due);
+      } else {
+        auto next = std::move(waiting_.begin()->second);
+        waiting_.erase(waiting_.begin());
+        lock.unlock();
+        pair(std::move(next));
+        lock.lock();
+      }
     }
   }
 
-  [[nodiscard]] Carried carried() const override { return {bytes(pair_.client), bytes(pair_.backend)}; }
+  void pair(Waiting next) {
+    if (!next.connection->try_pair()) return;
+    next.delay *= 2;
+    if (next.delay > longest_delay)
+      next.connection->give_up();
+    else
+      wait(std::move(next));
+  }
 
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::multimap<Clock::time_point, Waiting> waiting_;
+  bool stopped_ = false;
+  std::thread thread_;
+};
+
+namespace {
+
+class BypassRelay : public KernelRelay {
+ public:
+  BypassRelay(Bypass::State& path, std::shared_ptr<BypassedConnection> connection)
+      : path_(path), connection_(std::move(connection)) {}
+  BypassRelay(const BypassRelay&) = delete;
+  BypassRelay& operator=(const BypassRelay&) = delete;
+  ~BypassRelay() override { connection_->end(); }
+
+  void begin() override { path_.pairing->add(connection_); }
+  [[nodiscard]] Carried carried() const override { return connection_->carried(); }
   // What was redirected is read before the end of the stream that came over TCP.
   [[nodiscard]] bool delivered(Direction) override { return true; }
 
  private:
-  [[nodiscard]] std::uint64_t bytes(const sonde_bypass_socket& sender) const {
-    sonde_bypass_direction direction{};
-    if (!paired_) return 0;
-    const auto found = kernel::map_lookup(path_.connections_fd, &sender, &direction);
-    return found && *found ? direction.bytes : 0;
-  }
-
   Bypass::State& path_;
-  sonde_bypass_pair pair_;
-  int client_fd_;
-  int upstream_fd_;
-  bool paired_;
+  std::shared_ptr<BypassedConnection> connection_;
 };
 
 }  // namespace
@@ -266,6 +391,7 @@ Result<std::unique_ptr<Bypass>> Bypass::make(const BypassOptions& options) {
   auto link = kernel::attach_cgroup_root(state->object, "track_established");
   if (!link) return std::unexpected(link.error());
   state->link.emplace(std::move(*link));
+  state->pairing = std::make_unique<State::Pairing>();
   return std::unique_ptr<Bypass>(new Bypass(std::move(state)));
 }
 
@@ -294,18 +420,11 @@ std::unique_ptr<KernelRelay> Bypass::take(const SocketPair& pair) {
   request.backend = socket_key(pair.upstream_remote, local_endpoint(pair.upstream_fd));
   request.skew_to_backend = static_cast<std::uint32_t>(pair.skew_to_upstream);
   request.skew_to_client = static_cast<std::uint32_t>(pair.skew_to_client);
-  const int pairing = state_->pair(request);
-  if (pairing == SONDE_BYPASS_PAIRED || pairing == SONDE_BYPASS_NO_BACKEND)
-    return std::make_unique<BypassedConnection>(*state_, request, pair, pairing == SONDE_BYPASS_PAIRED);
-  state_->count(pairing == SONDE_BYPASS_NO_CLIENT ? &sonde_bypass_connections::declined_client
-                                                  : &sonde_bypass_connections::declined_kernel);
-  state_->release_client(request.client);
-  return nullptr;
+  return std::make_unique<BypassRelay>(*state_, std::make_shared<BypassedConnection>(*state_, request, pair));
 }
 
-void Bypass::decline(const Endpoint& client_remote, const Endpoint& client_local) {
-  state_->release_client(socket_key(client_remote, client_local));
-}
+// The peer's socket has been looked at, and not touched but for TCP_NOTSENT_LOWAT.
+void Bypass::decline(const Endpoint&, const Endpoint&) {}
 
 sonde_bypass_connections Bypass::connections() const {
   sonde_bypass_connections counters{};

@@ -2,13 +2,14 @@
 // The local bypass: when client and backend are both on this host, what one sends lands in the receive queue of the
 // other (sk_msg), and the proxy's own sockets sleep. bypass.bpf.c says how and when.
 //
-// What the two notice of it: nothing, but that
-// - recv() with MSG_WAITALL may return less than was asked for, as after a signal;
+// A connection is taken when it has lived for some milliseconds, and if both programs have set O_NONBLOCK. What they
+// notice of it: nothing, but that
+// - recv() with MSG_WAITALL may return less than was asked for;
 // - splice(2) and sendfile(2) do not read from such a socket, and before Linux 6.18 FIONREAD does not count what lies
 //   there (recv(), read() and poll() do);
-// - MSG_ZEROCOPY is copied, and never reported to the error queue;
 // - who closes without having read everything ends the stream, where TCP would reset it;
-// - two threads that send on one socket at the same time may find their messages in either order, even if one is long.
+// - two threads that send on one socket at the same time may find their messages in either order, even if one is long;
+// - TCP_NOTSENT_LOWAT is 1.
 // What is unread when this process is killed is lost with it, like everything that a proxy holds.
 #pragma once
 #include <cstdint>

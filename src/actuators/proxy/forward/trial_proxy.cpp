@@ -7,6 +7,7 @@
 
 #include <array>
 #include <atomic>
+#include <future>
 #include <mutex>
 #include <thread>
 #include <unordered_map>
@@ -66,7 +67,6 @@ struct TrialProxy::State : RelayObserver {
   std::unordered_map<Relay*, std::unique_ptr<Relay>> relays;  ///< of the loop's thread
   mutable std::mutex mutex;
   std::vector<RelayResult> results;  ///< under the mutex
-  std::atomic<std::uint64_t> taken{0};
   std::atomic<bool> stopping{false};
   std::thread accepting;
   std::thread relaying;
@@ -116,7 +116,6 @@ bool TrialProxy::State::prepare(Accepted& accepted) {
     accepted.kernel = options.path->take(pair);
   else if (options.path != nullptr)
     options.path->decline(pair.client_remote, pair.client_local);
-  if (accepted.kernel) ++taken;
 
   accepted.first = options.prefix;
   accepted.first.insert(accepted.first.end(), buffer.begin(), buffer.begin() + size);
@@ -177,6 +176,18 @@ std::vector<RelayResult> TrialProxy::results() const {
   return state_->results;
 }
 
-std::uint64_t TrialProxy::taken() const { return state_->taken; }
+Carried TrialProxy::carried() const {
+  std::promise<Carried> sum;
+  state_->loop->post([&] {
+    Carried now;
+    for (const auto& [relay, owned] : state_->relays) {
+      const auto kernel = relay->so_far().kernel;
+      now.to_upstream += kernel.to_upstream;
+      now.to_client += kernel.to_client;
+    }
+    sum.set_value(now);
+  });
+  return sum.get_future().get();
+}
 
 }  // namespace sonde::proxy

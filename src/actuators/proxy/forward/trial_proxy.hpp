@@ -30,8 +30,8 @@ class TrialProxy {
   [[nodiscard]] const Endpoint& address() const;
   /// How the connections ended that have.
   [[nodiscard]] std::vector<RelayResult> results() const;
-  /// Connections that the path took.
-  [[nodiscard]] std::uint64_t taken() const;
+  /// Bytes that the path has carried, of connections that have not ended.
+  [[nodiscard]] Carried carried() const;
 
  private:
   struct State;
