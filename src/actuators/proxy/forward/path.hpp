@@ -47,6 +47,9 @@ class KernelRelay {
   /// Whether all that the kernel took in this direction is in the send queue or receive queue of the socket it is for,
   /// so that the end of the stream may be passed on. False: ask again in some milliseconds.
   [[nodiscard]] virtual bool delivered(Direction direction) = 0;
+  /// Whether bytes of this direction that user space has read may be written now. False: bytes that came before them
+  /// are on their way through the kernel still; ask again soon. Asked after begin(), before each write of such bytes.
+  [[nodiscard]] virtual bool may_write(Direction) { return true; }
 };
 
 /// One for all workers; every member may be called by any of them at once, but for set_listeners().

@@ -19,8 +19,9 @@ using namespace std::chrono_literals;
 
 enum class Side : std::uint8_t { client, upstream };
 
-// How soon a path of the kernel is asked again whether it has delivered.
-constexpr auto delivery_interval = 5ms;
+// How soon a path of the kernel is asked again whether it has delivered: at first after the next events, then so often.
+constexpr std::uint8_t turns_before_waiting = 30;
+constexpr auto path_interval = 5ms;
 
 void set_option(int fd, int level, int name, int value) { ::setsockopt(fd, level, name, &value, sizeof(value)); }
 
@@ -93,6 +94,8 @@ struct Relay::State final : Waker, Turn {
   bool begun = false;  ///< the kernel's path may carry the client's bytes
   bool starting = false;
   bool over = false;
+  bool waits_for_path = false;     ///< something must be asked of `kernel` again
+  std::uint8_t soon = 0;           ///< times in a row that it has been
   bool upstream_finished = false;  ///< the end of the client's stream has been passed on
   bool client_finished = false;
   RelayEndReason first_end = RelayEndReason::stopped;  ///< whose stream ended first
@@ -101,15 +104,15 @@ struct Relay::State final : Waker, Turn {
   void close(bool reset);
   void reset_by(Side side);
   [[nodiscard]] StreamStep pump_to_upstream();
-  [[nodiscard]] StreamStep pump_to_client() { return to_client.pump(*upstream, *client, pool, splice); }
+  [[nodiscard]] StreamStep pump_to_client() {
+    return to_client.pump(*upstream, *client, pool, splice, gate(Direction::to_client));
+  }
+  [[nodiscard]] WriteGate gate(Direction direction) const { return {begun ? kernel.get() : nullptr, direction}; }
   /// False: that was the end of the relay.
   [[nodiscard]] bool pass_on_end(Direction direction);
   void arm();
-  [[nodiscard]] std::chrono::milliseconds limit() const { return half_ended() ? std::min(idle, half_closed) : idle; }
-  [[nodiscard]] bool waits_for_delivery() const {
-    return (to_upstream.has_ended() && !upstream_finished) || (to_client.has_ended() && !client_finished);
-  }
   [[nodiscard]] bool half_ended() const { return first_end != RelayEndReason::stopped; }
+  [[nodiscard]] std::chrono::milliseconds limit() const { return half_ended() ? std::min(idle, half_closed) : idle; }
 };
 
 void Relay::State::start() {
@@ -126,12 +129,14 @@ void Relay::State::start() {
 
 StreamStep Relay::State::pump_to_upstream() {
   if (kernel && !begun) {
-    const StreamStep step = to_upstream.flush(*upstream);
+    const StreamStep step = to_upstream.flush(*upstream, {});
     if (step != StreamStep::waits_to_read) return step;
-    begun = true;
-    kernel->begin();
+    if (!to_client.holds()) {
+      begun = true;
+      kernel->begin();
+    }
   }
-  return to_upstream.pump(*client, *upstream, pool, splice);
+  return to_upstream.pump(*client, *upstream, pool, splice, gate(Direction::to_upstream));
 }
 
 // A reset overtakes nothing that could still be written: both ways are pumped before it is passed on.
@@ -147,8 +152,7 @@ void Relay::State::go_on() {
 
   if (failed(outward)) return reset_by(outward == StreamStep::read_failed ? Side::client : Side::upstream);
   if (failed(inward)) return reset_by(inward == StreamStep::read_failed ? Side::upstream : Side::client);
-  const bool again = outward == StreamStep::turn_over || inward == StreamStep::turn_over;
-  if (again) pool.turns->add(*this);
+  if (outward == StreamStep::turn_over || inward == StreamStep::turn_over) pool.turns->add(*this);
   // An error that no read meets: nothing more is read from there, or not before the other side takes what is held.
   if ((client->ready() & EPOLLERR) && outward != StreamStep::turn_over) return reset_by(Side::client);
   if ((upstream->ready() & EPOLLERR) && inward != StreamStep::turn_over) return reset_by(Side::upstream);
@@ -157,7 +161,15 @@ void Relay::State::go_on() {
   if (outward == StreamStep::ended && !pass_on_end(Direction::to_upstream)) return;
   if (inward == StreamStep::ended && !pass_on_end(Direction::to_client)) return;
   if (upstream_finished && client_finished) return end(first_end, false);
-  if (!timer.is_set() || was_half_ended != half_ended() || waits_for_delivery()) arm();
+  waits_for_path = outward == StreamStep::waits_for_path || inward == StreamStep::waits_for_path ||
+                   (outward == StreamStep::ended && !upstream_finished) ||
+                   (inward == StreamStep::ended && !client_finished);
+  if (!waits_for_path) soon = 0;
+  if (waits_for_path && soon < turns_before_waiting) {
+    ++soon;
+    pool.turns->add(*this);
+  }
+  if (!timer.is_set() || was_half_ended != half_ended() || waits_for_path) arm();
 }
 
 bool Relay::State::pass_on_end(Direction direction) {
@@ -167,7 +179,13 @@ bool Relay::State::pass_on_end(Direction direction) {
     active = loop.now();
   }
   bool& finished = outward ? upstream_finished : client_finished;
-  if (finished || (kernel && !kernel->delivered(direction))) return true;
+  if (finished) return true;
+  if (kernel && !kernel->delivered(direction)) {
+    // The kernel says so early, too: tcp_bpf_recvmsg_parser() looks at RCV_SHUTDOWN while bytes wait for its work
+    // queue.
+    (outward ? to_upstream : to_client).read_again();
+    return true;
+  }
   finished = true;
   if (::shutdown((outward ? upstream : client)->fd(), SHUT_WR) == 0) return true;
   reset_by(outward ? Side::upstream : Side::client);  // ENOTCONN: it has been reset
@@ -179,7 +197,7 @@ bool Relay::State::pass_on_end(Direction direction) {
 void Relay::State::arm() {
   auto when = active + limit();
   if (kernel) when = std::min(when, loop.now() + std::max<Clock::duration>(limit() / 4, 1ms));
-  if (waits_for_delivery()) when = std::min(when, loop.now() + delivery_interval);
+  if (waits_for_path) when = std::min(when, loop.now() + path_interval);
   timer.set(loop, when);
 }
 
@@ -191,7 +209,7 @@ void Relay::State::look_at_time() {
   }
   if (loop.now() - active >= limit())
     return end(half_ended() && half_closed < idle ? RelayEndReason::half_closed : RelayEndReason::idle, true);
-  if (waits_for_delivery()) return go_on();
+  if (waits_for_path) return go_on();
   arm();
 }
 

@@ -23,10 +23,11 @@ bool would_block(int code) { return code == EAGAIN || code == EWOULDBLOCK || cod
 
 }  // namespace
 
-StreamStep RelayStream::pump(Channel& from, Channel& to, RelayPool::State& pool, bool may_splice) {
+StreamStep RelayStream::pump(Channel& from, Channel& to, RelayPool::State& pool, bool may_splice,
+                             const WriteGate& gate) {
   std::size_t moved = 0;
   for (;;) {
-    const StreamStep flushed = flush(to);
+    const StreamStep flushed = flush(to, gate);
     if (flushed != StreamStep::waits_to_read) return flushed;
     if (ended_) break;
     if (!(from.ready() & readable)) break;
@@ -37,17 +38,18 @@ StreamStep RelayStream::pump(Channel& from, Channel& to, RelayPool::State& pool,
     if (size == 0) break;
     moved += static_cast<std::size_t>(size);
     if (in_pipe_ != 0) continue;
-    if (write_buffer(to, pool.buffer().first(static_cast<std::size_t>(size))) == StreamStep::write_failed)
-      return StreamStep::write_failed;
+    const StreamStep written = write_buffer(to, pool.buffer().first(static_cast<std::size_t>(size)), gate);
+    if (written == StreamStep::write_failed || written == StreamStep::waits_for_path) return written;
   }
   if (moved < still_bulk_bytes) bulk_ = false;
   if (pipe_) pool.give_pipe(std::move(pipe_));
   return ended_ ? StreamStep::ended : StreamStep::waits_to_read;
 }
 
-StreamStep RelayStream::flush(Channel& to) {
+StreamStep RelayStream::flush(Channel& to, const WriteGate& gate) {
   if (!holds()) return StreamStep::waits_to_read;
   if (!(to.ready() & EPOLLOUT)) return StreamStep::waits_to_write;
+  if (!gate.is_open()) return StreamStep::waits_for_path;
   return held_.empty() ? write_pipe(to) : write_held(to);
 }
 
@@ -79,7 +81,11 @@ StreamStep RelayStream::write_pipe(Channel& to) {
   return StreamStep::waits_to_write;
 }
 
-StreamStep RelayStream::write_buffer(Channel& to, std::span<const std::uint8_t> bytes) {
+StreamStep RelayStream::write_buffer(Channel& to, std::span<const std::uint8_t> bytes, const WriteGate& gate) {
+  if (!gate.is_open()) {
+    held_.assign(bytes.begin(), bytes.end());
+    return StreamStep::waits_for_path;
+  }
   const ssize_t written = ::send(to.fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
   if (written < 0 && !would_block(errno)) return StreamStep::write_failed;
   const auto size = static_cast<std::size_t>(std::max<ssize_t>(written, 0));

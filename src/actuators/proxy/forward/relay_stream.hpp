@@ -16,10 +16,18 @@ namespace sonde::proxy {
 enum class StreamStep : std::uint8_t {
   waits_to_read,
   waits_to_write,
-  ended,         ///< the source has ended and everything has been written
-  turn_over,     ///< there is more to do, but others wait
-  read_failed,   ///< the source's socket has an error: the peer has reset, or is not there any more
-  write_failed,  ///< the same of the destination
+  ended,           ///< the source has ended and everything has been written
+  turn_over,       ///< there is more to do, but others wait
+  read_failed,     ///< the source's socket has an error: the peer has reset, or is not there any more
+  write_failed,    ///< the same of the destination
+  waits_for_path,  ///< a path of the kernel has earlier bytes under way
+};
+
+/// What must be asked before a write. Null: nobody.
+struct WriteGate {
+  KernelRelay* kernel = nullptr;
+  Direction direction = Direction::to_upstream;
+  [[nodiscard]] bool is_open() const { return kernel == nullptr || kernel->may_write(direction); }
 };
 
 class RelayStream {
@@ -28,12 +36,14 @@ class RelayStream {
   void hold(std::vector<std::uint8_t> bytes) { held_ = std::move(bytes); }
 
   /// Moves what it can, at most about half a MiB.
-  [[nodiscard]] StreamStep pump(Channel& from, Channel& to, RelayPool::State& pool, bool may_splice);
+  [[nodiscard]] StreamStep pump(Channel& from, Channel& to, RelayPool::State& pool, bool may_splice,
+                                const WriteGate& gate);
   /// Writes what it holds; reads nothing. waits_to_read: it holds nothing any more.
-  [[nodiscard]] StreamStep flush(Channel& to);
+  [[nodiscard]] StreamStep flush(Channel& to, const WriteGate& gate);
 
   [[nodiscard]] bool holds() const { return !held_.empty() || in_pipe_ != 0; }
-  [[nodiscard]] bool has_ended() const { return ended_; }
+  /// The end that was read may not have been the end.
+  void read_again() { ended_ = false; }
   /// Bytes written to the destination.
   [[nodiscard]] std::uint64_t copied() const { return copied_; }
   [[nodiscard]] std::uint64_t spliced() const { return spliced_; }
@@ -41,7 +51,7 @@ class RelayStream {
  private:
   StreamStep write_held(Channel& to);
   StreamStep write_pipe(Channel& to);
-  StreamStep write_buffer(Channel& to, std::span<const std::uint8_t> bytes);
+  StreamStep write_buffer(Channel& to, std::span<const std::uint8_t> bytes, const WriteGate& gate);
   /// Into the pipe, or else into the pool's buffer: bytes; 0: there are none, or the stream has ended; -1: failed.
   std::ptrdiff_t read(Channel& from, RelayPool::State& pool, bool may_splice, bool first);
   std::ptrdiff_t read_memory(Channel& from, RelayPool::State& pool);

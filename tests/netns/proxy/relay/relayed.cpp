@@ -248,7 +248,6 @@ PlanRun run_plans(const Line& line, const std::vector<Plan>& plans, std::size_t 
   for (int i = 0; i < 300 && proxy->results().size() < plans.size(); ++i)
     std::this_thread::sleep_for(std::chrono::milliseconds{10});
   run.results = proxy->results();
-  run.taken = proxy->taken();
   sessions.judge_all(run);
   return run;
 }

@@ -43,7 +43,6 @@ std::vector<Plan> random_plans(std::size_t count, std::uint64_t seed, std::uint6
 struct PlanRun {
   std::vector<std::string> faults;  ///< what should not have been
   std::vector<RelayResult> results;
-  std::uint64_t taken = 0;        ///< connections that the path took
   std::uint64_t to_upstream = 0;  ///< bytes that upstreams got
   std::uint64_t to_client = 0;
 };

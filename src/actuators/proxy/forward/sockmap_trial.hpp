@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "actuators/proxy/forward/path.hpp"
+#include "sonde/result.hpp"
+
+namespace sonde::proxy {
+
+/// Sends over loopback through the path while nobody reads at the other end: the sender must be made to wait. Linux
+/// before 6.4 acknowledges whatever comes and queues it without bound (e5c6de5fa025).
+[[nodiscard]] Result<void> sender_is_held_back(KernelPath& path);
+
+}  // namespace sonde::proxy
