@@ -47,6 +47,11 @@ std::size_t DomainAddresses::size() const {
   return domains_.size();
 }
 
+std::uint64_t DomainAddresses::departures() const {
+  const std::lock_guard lock(mutex_);
+  return departures_;
+}
+
 std::string domain_file_text(const DomainAddresses::Snapshot& snapshot, std::int64_t now_ns) {
   auto domains = nlohmann::ordered_json::array();
   for (const auto& domain : snapshot.domains) {

@@ -37,6 +37,7 @@ class DomainAddresses {
   };
   [[nodiscard]] Snapshot snapshot() const;
   [[nodiscard]] std::size_t size() const;
+  [[nodiscard]] std::uint64_t departures() const;
 
  private:
   struct Hash {

@@ -110,10 +110,8 @@ std::string status_json(const Statistics& statistics, const ReportFacts& facts) 
                                {"packets_passed", facts.filter_passed},
                                {"packets_dropped", facts.filter_dropped}};
   if (trackers.clients) status["clients"] = clients_of(*trackers.clients);
-  if (trackers.domains) {
-    const auto domains = trackers.domains->snapshot();
-    status["domains"] = {{"tracked", domains.domains.size()}, {"departures", domains.departures}};
-  }
+  if (trackers.domains)
+    status["domains"] = {{"tracked", trackers.domains->size()}, {"departures", trackers.domains->departures()}};
   if (trackers.access_log)
     status["access_log"] = {{"lines_written", trackers.access_log->written()},
                             {"lines_lost", trackers.access_log->lost()}};

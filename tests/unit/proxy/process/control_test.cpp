@@ -207,9 +207,11 @@ class Clients {
   explicit Clients(std::vector<Endpoint> servers) : servers_(std::move(servers)) {
     for (int i = 0; i < 2; ++i) threads_.emplace_back([this] { run(); });
   }
+  ~Clients() { stop(); }
   void stop() {
     stopped_ = true;
-    for (auto& thread : threads_) thread.join();
+    for (auto& thread : threads_)
+      if (thread.joinable()) thread.join();
   }
   std::atomic<long> answered{0};
   std::atomic<long> failed{0};
