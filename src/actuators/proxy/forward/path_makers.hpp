@@ -11,10 +11,11 @@ namespace sonde::proxy {
 using PathMaker = std::function<Result<std::unique_ptr<KernelPath>>(const ProxyConfig&)>;
 
 [[nodiscard]] Result<std::unique_ptr<KernelPath>> make_bypass(const ProxyConfig& config);
+[[nodiscard]] Result<std::unique_ptr<KernelPath>> make_sockmap(const ProxyConfig& config);
 
 struct PathMakers {
   PathMaker bypass = make_bypass;
-  PathMaker sockmap;  ///< empty: there is none
+  PathMaker sockmap = make_sockmap;
 };
 
 /// make_paths(config) with other makers.

@@ -7,6 +7,7 @@
 #include "actuators/proxy/forward/bypass.hpp"
 #include "actuators/proxy/forward/path_makers.hpp"
 #include "actuators/proxy/forward/self_test.hpp"
+#include "actuators/proxy/forward/sockmap.hpp"
 
 namespace sonde::proxy {
 namespace {
@@ -29,7 +30,6 @@ std::string unwanted(const ProxyConfig& config, bool asked_for) {
 ProxyPathState try_kernel_path(ProxyForwarding kind, const std::string& reason_against, const PathMaker& maker,
                                const ProxyConfig& config, std::unique_ptr<KernelPath>& place) {
   if (!reason_against.empty()) return {kind, false, reason_against};
-  if (!maker) return {kind, false, "not in this version"};
   auto made = maker(config);
   if (!made) return {kind, false, made.error().text()};
   const auto result = test_path(made->get(), true);
@@ -46,6 +46,12 @@ std::string with_reason(const ProxyPathState& state) {
 
 Result<std::unique_ptr<KernelPath>> make_bypass(const ProxyConfig& config) {
   auto made = Bypass::make({.entries = config.ebpf.sockmap_entries, .stats = config.ebpf.stats});
+  if (!made) return std::unexpected(made.error());
+  return std::unique_ptr<KernelPath>(std::move(*made));
+}
+
+Result<std::unique_ptr<KernelPath>> make_sockmap(const ProxyConfig& config) {
+  auto made = Sockmap::make({.entries = config.ebpf.sockmap_entries});
   if (!made) return std::unexpected(made.error());
   return std::unique_ptr<KernelPath>(std::move(*made));
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "actuators/proxy/forward/self_test.hpp"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -75,8 +74,6 @@ class Pattern {
 
 std::string why(const char* what) { return std::string(what) + ": " + std::strerror(errno); }
 
-void stop_blocking(int fd) { (void)::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK); }
-
 /// False: nothing happened for too long.
 bool wait_for(int fd, short events) {
   pollfd waiting{fd, events, 0};
@@ -131,7 +128,17 @@ Failure receive_pattern(int fd, Pattern& pattern, std::size_t size, bool end) {
   if (!end) return {};
   const auto got = receive(fd, chunk);
   if (got > 0) return "corrupts: more arrives than was sent";
-  return got < 0 ? Failure(why("end of stream")) : Failure();
+  if (got < 0) return errno == ETIMEDOUT ? "stalls: the end of the stream does not arrive" : why("end of stream");
+  return {};
+}
+
+bool is_reachable(const Endpoint& endpoint) {
+  const SocketAddress address(endpoint);
+  const Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  int error = 0;
+  socklen_t size = sizeof(error);
+  return (::connect(fd.get(), address.get(), address.size()) == 0 || errno == EINPROGRESS) &&
+         wait_for(fd.get(), POLLOUT) && ::getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error == 0;
 }
 
 /// A client, and the backend's socket that the proxy has joined it with.
@@ -163,6 +170,8 @@ Failure Trial::begin(KernelPath* path, bool splice) {
   listener_.reset(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (::bind(listener_.get(), address.get(), address.size()) != 0 || ::listen(listener_.get(), 8) != 0)
     return std::string("cannot listen at 127.0.0.1: ") + std::strerror(errno);
+  if (!is_reachable(local_endpoint(listener_.get()))) return "127.0.0.1 cannot be reached";
+  const Fd unused(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
   auto proxy = TrialProxy::start(
       {.listen = loopback, .backend = local_endpoint(listener_.get()), .path = path, .splice = splice, .prefix = {}});
   if (!proxy) return proxy.error().text();
@@ -173,9 +182,9 @@ Failure Trial::begin(KernelPath* path, bool splice) {
 // They talk in turn, as in a TLS handshake, until the path carries what they say.
 Failure Trial::join(Joined& joined, const KernelPath* path) {
   const SocketAddress address(proxy_->address());
-  joined.client.reset(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (::connect(joined.client.get(), address.get(), address.size()) != 0) return why("connect");
-  stop_blocking(joined.client.get());
+  joined.client.reset(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (::connect(joined.client.get(), address.get(), address.size()) != 0 && errno != EINPROGRESS) return why("connect");
+  if (!wait_for(joined.client.get(), POLLOUT)) return "stalls: the proxy is not connected to";
   const auto deadline = std::chrono::steady_clock::now() + patience;
   for (std::uint64_t turn = 1;; ++turn) {
     if (auto failure = send_pattern(joined.client.get(), Pattern(turn), 200)) return failure;
@@ -233,7 +242,9 @@ Failure Trial::reset() {
   (void)::setsockopt(joined.client.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
   joined.client.reset();
   std::uint8_t byte = 0;
-  if (receive(joined.backend.get(), {&byte, 1}) == 0) return "it arrives as an end of stream";
+  const auto got = receive(joined.backend.get(), {&byte, 1});
+  if (got > 0) return "corrupts: more arrives than was sent";
+  if (got == 0) return "it arrives as an end of stream";
   return errno == ECONNRESET ? Failure() : why("it does not arrive");
 }
 

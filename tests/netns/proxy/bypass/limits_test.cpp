@@ -67,7 +67,8 @@ TEST(BypassLimits, bytes_stay_in_order_over_many_fallbacks) {
     for (int round = 0; round < 10; ++round) {
       const auto to = joined.to_backend + 12 * mib;
       std::jthread sender([&] { EXPECT_TRUE(send_stream(joined.client.get(), 1, joined.to_backend, to)); });
-      std::this_thread::sleep_for(std::chrono::milliseconds{40});
+      const auto full = bypassed.bypass->traffic().full;
+      ASSERT_TRUE(eventually([&] { return bypassed.bypass->traffic().full > full; }));
       ASSERT_EQ(receive_stream(joined.backend.get(), 1, joined.to_backend, to), to) << round;
       sender.join();
       joined.to_backend = to;

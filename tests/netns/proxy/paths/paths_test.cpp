@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+// The self-test keeps good paths, and turns off those that corrupt, stall, lose or do nothing.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+
+#include "actuators/proxy/forward/path_makers.hpp"
+#include "actuators/proxy/forward/paths.hpp"
+#include "harness/netns.hpp"
+
+namespace sonde::proxy {
+namespace {
+
+using sonde::test::NetworkNamespace;
+using ::testing::HasSubstr;
+
+ProxyConfig config_with(ProxyForwarding forwarding) {
+  ProxyConfig config;
+  config.listeners.push_back({.address = {}, .forwarding = forwarding});
+  return config;
+}
+
+ProxyPathState state_of(const Paths& paths, ProxyForwarding path) {
+  for (const auto& state : paths.states)
+    if (state.path == path) return state;
+  return {};
+}
+
+enum class Fault : std::uint8_t { corrupts, loses, withholds_the_end, does_nothing, pretends };
+
+/// Has the relay beneath it carry everything, and claims to have done it; but for its fault.
+class FaultyRelay : public KernelRelay {
+ public:
+  FaultyRelay(Fault fault, int upstream_fd) : fault_(fault), upstream_fd_(upstream_fd) {}
+  void begin() override {}
+  [[nodiscard]] Carried carried() const override {
+    if (fault_ == Fault::does_nothing) return {};
+    if (++asked_ == 1 && fault_ == Fault::corrupts) (void)::send(upstream_fd_, "x", 1, MSG_NOSIGNAL);
+    if (asked_ == 1 && fault_ == Fault::loses) ::shutdown(upstream_fd_, SHUT_WR);
+    return {1, 1};
+  }
+  [[nodiscard]] bool delivered(Direction) override { return fault_ != Fault::withholds_the_end; }
+
+ private:
+  Fault fault_;
+  int upstream_fd_;
+  mutable int asked_ = 0;
+};
+
+class FaultyPath : public KernelPath {
+ public:
+  explicit FaultyPath(Fault fault) : fault_(fault) {}
+  [[nodiscard]] ProxyForwarding kind() const override { return ProxyForwarding::bypass; }
+  [[nodiscard]] Result<void> set_listeners(std::span<const Endpoint>) override { return {}; }
+  [[nodiscard]] bool suits(const Endpoint&, const Endpoint&) const override { return true; }
+  void prepare_upstream(int) override {}
+  [[nodiscard]] std::unique_ptr<KernelRelay> take(const SocketPair& pair) override {
+    return std::make_unique<FaultyRelay>(fault_, pair.upstream_fd);
+  }
+  void decline(const Endpoint&, const Endpoint&) override {}
+
+ private:
+  Fault fault_;
+};
+
+Paths paths_with(Fault fault) {
+  PathMakers makers;
+  makers.bypass = [fault](const ProxyConfig&) {
+    return Result<std::unique_ptr<KernelPath>>(std::make_unique<FaultyPath>(fault));
+  };
+  return make_paths(config_with(ProxyForwarding::automatic), makers);
+}
+
+TEST(Paths, those_of_this_host_are_on) {
+  NetworkNamespace().call([] {
+    const auto begin = std::chrono::steady_clock::now();
+    const auto paths = make_paths(config_with(ProxyForwarding::automatic));
+    EXPECT_NE(paths.bypass, nullptr);
+    EXPECT_EQ(paths.sockmap, nullptr);
+    EXPECT_TRUE(paths.splice);
+    ASSERT_EQ(paths.states.size(), 4U);
+    EXPECT_THAT(state_of(paths, ProxyForwarding::bypass).reason, HasSubstr("half-close"));
+    EXPECT_EQ(paths.summary(), "forwarding: bypass, splice, copy on; sockmap off (not asked for)");
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds{20});
+  });
+}
+
+TEST(Paths, faults_are_found) {
+  NetworkNamespace().call([] {
+    const std::pair<Fault, const char*> cases[] = {{Fault::corrupts, "corrupts"},
+                                                   {Fault::loses, "loses"},
+                                                   {Fault::withholds_the_end, "stalls"},
+                                                   {Fault::does_nothing, "carries nothing"}};
+    for (const auto& [fault, word] : cases) {
+      const auto paths = paths_with(fault);
+      const auto state = state_of(paths, ProxyForwarding::bypass);
+      EXPECT_EQ(paths.bypass, nullptr) << word;
+      EXPECT_FALSE(state.on) << word;
+      EXPECT_THAT(state.reason, HasSubstr(word));
+      EXPECT_THAT(paths.summary(), HasSubstr("bypass off (self-test: "));
+      EXPECT_TRUE(paths.splice) << word;
+    }
+  });
+}
+
+// Else the test above would pass whatever it is given.
+TEST(Paths, the_faulty_path_without_a_fault_is_good) {
+  NetworkNamespace().call([] { EXPECT_NE(paths_with(Fault::pretends).bypass, nullptr); });
+}
+
+TEST(Paths, what_the_configuration_does_not_want_is_not_made) {
+  NetworkNamespace().call([] {
+    auto config = config_with(ProxyForwarding::automatic);
+    config.ebpf.sockmap = false;
+    EXPECT_THAT(make_paths(config).summary(), HasSubstr("bypass off (ebpf.sockmap.enabled is false)"));
+    config.ebpf.enabled = false;
+    EXPECT_THAT(make_paths(config).summary(), HasSubstr("bypass off (ebpf.enabled is false)"));
+    config = config_with(ProxyForwarding::copy);
+    config.forwarding = ProxyForwarding::copy;
+    EXPECT_THAT(make_paths(config).summary(), HasSubstr("bypass off (not asked for)"));
+    config.routes.push_back({});
+    config.routes.back().forwarding = ProxyForwarding::bypass;
+    EXPECT_NE(make_paths(config).bypass, nullptr);
+  });
+}
+
+TEST(Paths, without_privileges_the_others_are_on) {
+  NetworkNamespace().call([] {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      if (::setresuid(65534, 65534, 65534) != 0) ::_exit(2);
+      const auto paths = make_paths(config_with(ProxyForwarding::automatic));
+      const auto state = state_of(paths, ProxyForwarding::bypass);
+      const bool good = paths.bypass == nullptr && !state.on && state.reason.find("root") != std::string::npos &&
+                        paths.splice && state_of(paths, ProxyForwarding::copy).on;
+      if (!good) std::fputs((paths.summary() + "\n").c_str(), stderr);
+      ::_exit(good ? 0 : 1);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    EXPECT_EQ(status, 0);
+  });
+}
+
+// Nothing to try it over: what needs no trial to be safe stays on.
+TEST(Paths, without_loopback_the_bypass_is_off) {
+  const NetworkNamespace space;
+  space.run("ip link set lo down");
+  space.call([] {
+    const auto paths = make_paths(config_with(ProxyForwarding::automatic));
+    EXPECT_EQ(paths.bypass, nullptr);
+    EXPECT_TRUE(paths.splice);
+  });
+}
+
+TEST(Paths, doctor_gets_a_state_for_each) {
+  NetworkNamespace().call([] {
+    const auto states = test_proxy_paths();
+    ASSERT_EQ(states.size(), 4U);
+    EXPECT_TRUE(states[0].on) << states[0].reason;
+    for (const auto& state : states) EXPECT_FALSE(state.reason.empty());
+  });
+}
+
+}  // namespace
+}  // namespace sonde::proxy
