@@ -66,6 +66,13 @@ Got read_stream(int fd, std::uint64_t seed) {
   }
 }
 
+bool read_exactly(int fd, std::uint64_t seed, std::size_t bytes, std::uint64_t position) {
+  std::vector<std::uint8_t> got(bytes);
+  std::vector<std::uint8_t> expected(bytes);
+  fill(seed, position, expected.data(), bytes);
+  return ::recv(fd, got.data(), bytes, MSG_WAITALL) == static_cast<ssize_t>(bytes) && got == expected;
+}
+
 Got run_peer(PeerTask& task) {
   Got got;
   std::thread reader;

@@ -21,6 +21,9 @@ int write_stream(int fd, std::uint64_t seed, std::uint64_t bytes, bool pauses);
 /// Reads to the end or the error.
 Got read_stream(int fd, std::uint64_t seed);
 
+/// Whether the next bytes are those of the stream from a position on.
+bool read_exactly(int fd, std::uint64_t seed, std::size_t bytes, std::uint64_t position = 0);
+
 /// One peer from connect or accept to its end.
 struct PeerTask {
   Fd fd;

@@ -69,6 +69,7 @@ struct Told {
   int begun = 0;
   Carried carried;
   bool delivered = true;
+  bool may_write = true;
   int asked = 0;
   bool destroyed = false;
   bool open_when_destroyed = false;
@@ -89,6 +90,7 @@ class ToldRelay : public KernelRelay {
     ++told_.asked;
     return told_.delivered;
   }
+  [[nodiscard]] bool may_write(Direction) override { return told_.may_write; }
 
  private:
   Told& told_;
@@ -141,6 +143,21 @@ TEST_F(KernelPathOfRelay, AnEndWaitsForDelivery) {
   joined->upstream.reset();
   ASSERT_TRUE(joined->run_until_ended());
   EXPECT_EQ(joined->result->reason, RelayEndReason::client_closed);
+}
+
+TEST_F(KernelPathOfRelay, BytesWaitForThoseBeforeThem) {
+  make();
+  joined->relay->start();
+  told.may_write = false;
+  send_text(joined->client.get(), "later");
+  send_text(joined->upstream.get(), "later, too");
+  joined->run_for(100ms);
+  EXPECT_EQ(receive_some(joined->upstream.get()), "");
+  EXPECT_EQ(receive_some(joined->client.get()), "");
+  told.may_write = true;
+  joined->settle();
+  EXPECT_EQ(receive_some(joined->upstream.get()), "later");
+  EXPECT_EQ(receive_some(joined->client.get()), "later, too");
 }
 
 TEST_F(KernelPathOfRelay, WhatItCarriesIsNotIdle) {
