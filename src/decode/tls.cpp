@@ -134,17 +134,17 @@ std::optional<TlsHandshake> decode_tls(Bytes payload) {
   return handshake;
 }
 
-TlsClientHello split_client_hello(Bytes bytes) {
-  Reader body(bytes);
+TlsClientHello split_client_hello(Bytes body) {
+  Reader rest(body);
   TlsClientHello hello;
-  hello.version = body.u16();
-  body.take(32);  // random
-  hello.session = body.take(body.u8());
-  hello.cipher_suites = body.take(body.u16());
-  hello.compression_methods = body.take(body.u8());
+  hello.version = rest.u16();
+  rest.take(32);  // random
+  hello.session = rest.take(rest.u8());
+  hello.cipher_suites = rest.take(rest.u16());
+  hello.compression_methods = rest.take(rest.u8());
   hello.exact = true;
-  hello.extensions = split_extensions(body, hello.exact);
-  hello.exact = hello.exact && body.ok() && body.size() == 0;
+  hello.extensions = split_extensions(rest, hello.exact);
+  hello.exact = hello.exact && rest.ok() && rest.size() == 0;
   return hello;
 }
 

@@ -116,15 +116,15 @@ bool check_extensions(Bytes header, std::size_t at) {
 }
 
 struct Family {
-  std::uint8_t code;     ///< address family and protocol
   std::size_t address;   ///< bytes of one
   std::size_t block;     ///< bytes of both and their ports
+  std::uint8_t code;     ///< address family and protocol
   bool of_a_connection;  ///< otherwise the socket's own addresses hold
 };
 constexpr Family families[] = {
-    {0x11, 4, 12, true},     {0x12, 4, 12, false},     // TCP and UDP over IPv4
-    {0x21, 16, 36, true},    {0x22, 16, 36, false},    // over IPv6
-    {0x31, 108, 216, false}, {0x32, 108, 216, false},  // AF_UNIX
+    {4, 12, 0x11, true},     {4, 12, 0x12, false},     // TCP and UDP over IPv4
+    {16, 36, 0x21, true},    {16, 36, 0x22, false},    // over IPv6
+    {108, 216, 0x31, false}, {108, 216, 0x32, false},  // AF_UNIX
 };
 
 const Family* find_family(std::uint8_t code) {

@@ -68,8 +68,8 @@ int address_size(const std::vector<std::uint8_t>& reply) {
 
 }  // namespace
 
-Socks5Client::Socks5Client(const ProxySocks5& server, const std::string& host, std::uint16_t port)
-    : server_(server), host_(host), port_(port) {}
+Socks5Client::Socks5Client(ProxySocks5 server, std::string host, std::uint16_t port)
+    : server_(std::move(server)), host_(std::move(host)), port_(port) {}
 
 Socks5State Socks5Client::step(std::span<const std::uint8_t> answer) {
   using Read = Socks5State (Socks5Client::*)();

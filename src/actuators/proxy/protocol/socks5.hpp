@@ -17,7 +17,7 @@ class Socks5Client {
  public:
   /// `host`: a name of at most 255 bytes or an address. User name and password have at most 255 bytes each; they are
   /// offered if there is a user name. What is too long makes the first step() fail.
-  Socks5Client(const ProxySocks5& server, const std::string& host, std::uint16_t port);
+  Socks5Client(ProxySocks5 server, std::string host, std::uint16_t port);
 
   /// `answer`: bytes that have come since the last call's; consumed() of them were read: all but those that follow the
   /// last answer, which are the connection's own. The first call has none.

@@ -102,8 +102,8 @@ void DnsChannel::ask(const std::string& name, std::uint16_t type, Done done) {
   if (!ended_.empty()) tell_.set(loop_, loop_.now());
 }
 
-void DnsChannel::answered(void* argument, int status, int, unsigned char* message, int size) {
-  const std::unique_ptr<Question> question(static_cast<Question*>(argument));
+void DnsChannel::answered(void* open_question, int status, int, unsigned char* message, int size) {
+  const std::unique_ptr<Question> question(static_cast<Question*>(open_question));
   if (status == ARES_EDESTRUCTION) return;
   DnsChannel& self = *question->channel;
   auto open = self.open_.extract(question->key);

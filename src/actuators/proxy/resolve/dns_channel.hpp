@@ -63,7 +63,7 @@ class DnsChannel : private Waker {
   [[nodiscard]] Socket* find(int fd);
   void remember_failure(std::span<const std::uint8_t> message);
 
-  static void answered(void* question, int status, int timeouts, unsigned char* message, int size);
+  static void answered(void* open_question, int status, int timeouts, unsigned char* message, int size);
   static void state_changed(void* channel, ares_socket_t fd, int readable, int writable);
   static ares_socket_t open_socket(int family, int type, int protocol, void* channel);
   static int close_socket(ares_socket_t fd, void* channel);

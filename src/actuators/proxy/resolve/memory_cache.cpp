@@ -10,7 +10,7 @@ bool MemoryCache::find(const std::string& name, Entry& entry) {
   const auto found = by_name_.find(name);
   if (found == by_name_.end()) return false;
   const auto item = found->second;
-  if (item->entry.expires_wall_ns <= wall_now_ns()) {
+  if (item->entry.expires_wall_ns <= cache_clock_ns()) {
     by_name_.erase(found);
     items_.erase(item);
     return false;
@@ -36,7 +36,7 @@ void MemoryCache::put(const std::string& name, const Entry& entry) {
   by_name_.emplace(items_.front().name, items_.begin());
 }
 
-std::int64_t wall_now_ns() {
+std::int64_t cache_clock_ns() {
   using std::chrono::nanoseconds;
   return std::chrono::duration_cast<nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }

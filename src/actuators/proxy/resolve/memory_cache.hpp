@@ -32,6 +32,6 @@ class MemoryCache : public DnsCache {
 };
 
 /// Nanoseconds since 1970.
-[[nodiscard]] std::int64_t wall_now_ns();
+[[nodiscard]] std::int64_t cache_clock_ns();
 
 }  // namespace sonde::proxy

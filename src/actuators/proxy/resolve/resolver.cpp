@@ -199,7 +199,7 @@ void AresResolver::finish(const std::shared_ptr<Question>& question) {
     DnsCache::Entry entry;
     if (outcome.addresses) entry.addresses = *outcome.addresses;
     if (entry.addresses.size() > SONDE_DNS_ADDRESSES) entry.addresses.resize(SONDE_DNS_ADDRESSES);
-    entry.expires_wall_ns = wall_now_ns() + std::chrono::nanoseconds(outcome.keep).count();
+    entry.expires_wall_ns = cache_clock_ns() + std::chrono::nanoseconds(outcome.keep).count();
     cache_.put(question->name, entry);
   }
   question->waiters.tell(outcome.addresses);

@@ -32,7 +32,7 @@ class Waiter {
   Waiter(const Waiter&) = delete;
   ~Waiter() { leave(); }
 
-  bool await_ready() const { return false; }
+  [[nodiscard]] static bool await_ready() { return false; }
   void await_suspend(std::coroutine_handle<> handle);
   Result<Addresses> await_resume() { return std::move(result_); }
 
