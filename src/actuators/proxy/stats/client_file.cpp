@@ -98,7 +98,7 @@ Result<ClientSums> parse_persistent(std::string_view text) {
   if (!file.is_object() || stats == file.end() || !stats->is_object())
     return fail(ErrorKind::failed, "has no object \"stats\"");
   for (const auto& [name, value] : stats->items()) {
-    const auto client = parse_address(name);
+    const auto client = parse_client_address(name);
     if (!client) return fail(ErrorKind::failed, fmt::format("stats: \"{}\": expected an address", name));
     ClientEntry entry{.client = *client, .traffic = {}};
     std::uint64_t last_active = 0;

@@ -9,7 +9,7 @@
 namespace sonde::proxy {
 
 inline Endpoint at(const std::string& address, std::uint16_t port = 0) {
-  Endpoint endpoint = parse_address(address).value_or(Endpoint{});
+  Endpoint endpoint = parse_client_address(address).value_or(Endpoint{});
   endpoint.port = port;
   return endpoint;
 }
