@@ -40,9 +40,9 @@ constexpr std::uint32_t queue_limit = 4 << 20;
 // does not pause gets off TCP; with less than this TCP on loopback, whose segments have 64 KiB, begins to wait for
 // windows.
 constexpr int receive_buffer = 64 << 10;
-// A connection that ends sooner is not worth the path; and by then the programs have set O_NONBLOCK if they ever do.
+// A connection that ends sooner is not worth the path; and by then most programs have set O_NONBLOCK if they ever do.
 constexpr Clock::duration shortest_life = std::chrono::milliseconds{5};
-// A backend that accepts connections later than this is not waited for.
+// Doubled after each try; so who has not accepted the connection, or set O_NONBLOCK, 1.3 s after that is left alone.
 constexpr Clock::duration longest_delay = std::chrono::milliseconds{640};
 // How late a new address of the host may be noticed.
 constexpr Clock::duration refresh_interval = std::chrono::milliseconds{250};
@@ -211,8 +211,8 @@ class BypassedConnection {
   bool try_pair();
   /// The relay is over.
   void end();
-  /// It was not accepted in time.
-  void give_up() { decline(&sonde_bypass_connections::declined_backend); }
+  /// It was not accepted, or did not stop to block, in time.
+  void give_up();
   [[nodiscard]] Carried carried();
 
  private:
@@ -227,13 +227,15 @@ class BypassedConnection {
   const int upstream_fd_;
   std::mutex mutex_;
   Stage stage_ = Stage::waiting;
+  int pairing_ = SONDE_BYPASS_NOT_ACCEPTED;  ///< the last answer
 };
 
 __u64 sonde_bypass_connections::*counter_of(int pairing) {
   using C = sonde_bypass_connections;
   switch (pairing) {
     case SONDE_BYPASS_NO_CLIENT: return &C::declined_client;
-    case SONDE_BYPASS_NO_BACKEND: return &C::declined_backend;
+    case SONDE_BYPASS_NO_BACKEND:
+    case SONDE_BYPASS_NOT_ACCEPTED: return &C::declined_backend;
     case SONDE_BYPASS_BLOCKING: return &C::declined_blocking;
     case SONDE_BYPASS_UNSUITED: return &C::declined_unsuited;
     default: return &C::declined_kernel;
@@ -248,10 +250,10 @@ void BypassedConnection::decline(__u64 sonde_bypass_connections::*counter) {
 bool BypassedConnection::try_pair() {
   const std::lock_guard lock(mutex_);
   if (stage_ != Stage::waiting) return false;
-  const int pairing = path_.pair(request_);
-  if (pairing == SONDE_BYPASS_NOT_ACCEPTED) return true;
-  if (pairing != SONDE_BYPASS_PAIRED) {
-    decline(counter_of(pairing));
+  pairing_ = path_.pair(request_);
+  if (pairing_ == SONDE_BYPASS_NOT_ACCEPTED || pairing_ == SONDE_BYPASS_BLOCKING) return true;
+  if (pairing_ != SONDE_BYPASS_PAIRED) {
+    decline(counter_of(pairing_));
     return false;
   }
   stage_ = Stage::paired;
@@ -259,6 +261,11 @@ bool BypassedConnection::try_pair() {
   for (const int fd : {client_fd_, upstream_fd_})
     (void)::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof(receive_buffer));
   return false;
+}
+
+void BypassedConnection::give_up() {
+  const std::lock_guard lock(mutex_);
+  if (stage_ == Stage::waiting) decline(counter_of(pairing_));
 }
 
 // The sockets stay in SOCK_MAP until they are closed: what lies unread in them must not be lost.
@@ -287,19 +294,24 @@ std::uint64_t BypassedConnection::bytes(const sonde_bypass_socket& sender) const
 
 }  // namespace
 
-/// Pairs connections once they have lived for a moment, on a thread of its own.
+/// Pairs connections once they have lived for a moment, on a thread of its own, from the first one on: until privileges
+/// are dropped the process must have no other thread.
 class Bypass::State::Pairing {
  public:
-  Pairing() : thread_([this] { run(); }) {}
+  Pairing() = default;
   Pairing(const Pairing&) = delete;
   Pairing& operator=(const Pairing&) = delete;
-  ~Pairing() {
+  ~Pairing() { rest(); }
+
+  /// Ends the thread; the next connection begins another.
+  void rest() {
     {
       const std::lock_guard lock(mutex_);
       stopped_ = true;
     }
     changed_.notify_one();
-    thread_.join();
+    if (thread_.joinable()) thread_.join();
+    stopped_ = false;
   }
 
   void add(std::shared_ptr<BypassedConnection> connection) { wait({std::move(connection), shortest_life}); }
@@ -315,6 +327,7 @@ class Bypass::State::Pairing {
     bool is_first = false;
     {
       const std::lock_guard lock(mutex_);
+      if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
       const auto place = waiting_.emplace(due, std::move(waiting));
       is_first = place == waiting_.begin();
     }
@@ -433,6 +446,7 @@ sonde_bypass_connections Bypass::connections() const {
 }
 
 void Bypass::reset_counters() {
+  state_->pairing->rest();
   if (!state_->statistics) return;
   std::ranges::fill(state_->statistics->memory(), std::uint8_t{0});
   const std::uint32_t element = 0;

@@ -43,7 +43,7 @@ class Bypass : public KernelPath {
   /// All zero without statistics.
   [[nodiscard]] sonde_bypass_connections connections() const;
   [[nodiscard]] sonde_bypass_traffic traffic() const;
-  /// What the self-test moved does not count.
+  /// What the self-test moved does not count, and its thread ends. No connection is on the path.
   void reset_counters();
   /// Whether the socket of this local and remote end is in SOCK_MAP.
   [[nodiscard]] bool has_captured(const Endpoint& local, const Endpoint& remote) const;

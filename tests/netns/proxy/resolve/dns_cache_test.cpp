@@ -32,7 +32,7 @@ Endpoint address(std::uint32_t number) {
   return endpoint;
 }
 
-DnsCache::Entry entry(std::uint32_t number) { return {{address(number)}, wall_now_ns() + minute}; }
+DnsCache::Entry entry(std::uint32_t number) { return {{address(number)}, cache_clock_ns() + minute}; }
 
 // A folder of pins of this test's own.
 struct DnsCacheTest : testing::Test {
@@ -90,8 +90,8 @@ TEST_F(DnsCacheTest, BpftoolSeesTheMapAndItsEntries) {
   EXPECT_EQ(shown()["max_entries"], 1000);
   EXPECT_EQ(dump().size(), 0U);
   Endpoint four{.address = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 1}};
-  cache->put("www.example", {{address(7), four}, wall_now_ns() + minute});
-  cache->put("missing.example", {{}, wall_now_ns() + minute});
+  cache->put("www.example", {{address(7), four}, cache_clock_ns() + minute});
+  cache->put("missing.example", {{}, cache_clock_ns() + minute});
   EXPECT_EQ(found(*cache, "www.example"), "2001:db8::7 192.0.2.1");
   EXPECT_EQ(found(*cache, "missing.example"), "negative");
   const json entries = dump();
@@ -103,7 +103,7 @@ TEST_F(DnsCacheTest, BpftoolSeesTheMapAndItsEntries) {
 
 TEST_F(DnsCacheTest, ExpiredIsNotThere) {
   const auto cache = open();
-  cache->put("old.example", {{address(1)}, wall_now_ns()});
+  cache->put("old.example", {{address(1)}, cache_clock_ns()});
   EXPECT_EQ(found(*cache, "old.example"), "none");
 }
 
@@ -242,7 +242,7 @@ TEST_F(DnsCacheTest, ManyThreadsNeverSeeAnotherNamesAddresses) {
       const std::string name = std::to_string(number) + ".example";
       DnsCache::Entry got;
       if (!cache->find(name, got)) {
-        cache->put(name, {Addresses(8, address(number)), wall_now_ns() + minute});
+        cache->put(name, {Addresses(8, address(number)), cache_clock_ns() + minute});
         continue;
       }
       ++(got.addresses == Addresses(8, address(number)) ? right : wrong);
