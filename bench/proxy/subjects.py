@@ -4,7 +4,9 @@ import contextlib
 import json
 import pathlib
 import subprocess
+import time
 
+from capture.network import BenchError
 from proxy.places import SERVER_NAME, enter, listens, running
 
 HAPROXY = '''\
@@ -133,6 +135,14 @@ class Subject:
         return total
 
 
+def _wait_until_served(subject, process):
+    """A listener that is there may belong to a proxy that is not ready yet."""
+    end = time.monotonic() + 20
+    while 'error' in (got := subject.load('rr', '--connections', '1', '--seconds', '0.05', '--warm-up', '0')):
+        if process.poll() is not None or time.monotonic() > end:
+            raise BenchError(f'serves nobody: {got["error"]}')
+
+
 @contextlib.contextmanager
 def started(name, build, places, place):
     counter = places.counter(place)
@@ -141,4 +151,6 @@ def started(name, build, places, place):
         return
     command = COMMANDS[name](build, place, places.folder)
     with running(place.proxy, command, lambda: listens(place.proxy, place.listen)) as process:
-        yield Subject(places.tool, place, place.listen, [process.pid, *_children(process.pid)], counter)
+        subject = Subject(places.tool, place, place.listen, [process.pid, *_children(process.pid)], counter)
+        _wait_until_served(subject, process)
+        yield subject
