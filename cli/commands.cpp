@@ -8,6 +8,7 @@
 #include "events/commands.hpp"
 #include "flows/flows.hpp"
 #include "guard/guard.hpp"
+#include "proxy/proxy.hpp"
 #include "stats/stats.hpp"
 #include "watch/watch.hpp"
 
@@ -23,6 +24,7 @@ constexpr Command table[] = {
     {"stats", "count packets by interface, beside what the interfaces count themselves", stats},
     {"watch", "tell of scans, floods, spoofing and the like as they happen, and stop them", watch},
     {"guard", "drop, limit and allow packets before they reach the host, by rules in the kernel", guard},
+    {"proxy", "forward TLS connections by the name that the client asks for, in the kernel if possible", proxy},
     {"doctor", "tell what works on this kernel with these privileges, and why not", doctor},
 };
 

@@ -35,6 +35,7 @@ Result<std::unique_ptr<Server>> Server::start(const ProxyConfig& config, const P
   std::unique_ptr<Server> server(new Server(options));
   if (auto prepared = server->prepare(config); !prepared) return std::unexpected(prepared.error());
   if (auto started = server->start_workers(); !started) return std::unexpected(started.error());
+  if (auto opened = server->open_ends(); !opened) return std::unexpected(opened.error());
   notify_service_manager("READY=1");
   return server;
 }
@@ -50,14 +51,14 @@ Result<void> Server::prepare(const ProxyConfig& config) {
   if (!statistics) return std::unexpected(statistics.error());
   shared_.statistics = std::move(*statistics);
   if (auto taken = take_sockets(config); !taken) return taken;
-  std::string why;
-  shared_.dns_cache = DnsCache::open(config.ebpf, why);
-  if (!why.empty()) log(LogLevel::info, "dns", "cache in memory: {}", why);
+  std::string note;
+  shared_.dns_cache = DnsCache::open(config, note);
+  if (!note.empty()) log(LogLevel::info, "dns", "{}", note);
   shared_.paths = make_paths(config);
   if (auto attached = attach_filter(config); !attached) return attached;
   snapshot_ = std::make_shared<const Snapshot>(config);
   follow_listeners(config);
-  if (auto opened = open_ends(config); !opened) return opened;
+  if (auto bound = bind_ends(config); !bound) return bound;
   auto privileges = drop_privileges(config.user);
   if (!privileges) return std::unexpected(privileges.error());
   log(LogLevel::info, "proxy", "{}; runs as {} with {}", summary(), privileges->user, privileges->kept);
@@ -98,22 +99,36 @@ Result<void> Server::attach_filter(const ProxyConfig& config) {
 }
 
 // The admin page and the control socket; the proxy before is told that its listeners are in other hands.
-Result<void> Server::open_ends(const ProxyConfig& config) {
+// Ports and paths that only root may take; nobody is answered yet.
+Result<void> Server::bind_ends(const ProxyConfig& config) {
+  if (config.admin) {
+    auto socket = listen_on(*config.admin, false);
+    if (!socket) return std::unexpected(socket.error());
+    admin_socket_ = std::move(socket->fd);
+  }
+  if (config.control.empty()) return {};
+  auto bound = ControlSocket::bind(config.control, hand_over_.get());
+  if (!bound) return std::unexpected(bound.error());
+  control_socket_.emplace(std::move(*bound));
+  return {};
+}
+
+// Threads of their own, so after privileges are dropped; clients are served already.
+Result<void> Server::open_ends() {
   if (hand_over_) {
     if (auto released = hand_over_->release(); !released) return released;
     hand_over_.reset();
   }
-  if (config.admin) {
-    auto socket = listen_on(*config.admin, false);
-    if (!socket) return std::unexpected(socket.error());
-    auto started = AdminServer::start(std::move(socket->fd), {.metrics = [this] { return metrics_text(); },
-                                                              .status = [this] { return status_json(); },
-                                                              .healthy = [this] { return !draining_; }});
+  if (admin_socket_) {
+    auto started = AdminServer::start(std::move(admin_socket_), {.metrics = [this] { return metrics_text(); },
+                                                                 .status = [this] { return status_json(); },
+                                                                 .healthy = [this] { return !draining_; }});
     if (!started) return std::unexpected(started.error());
     admin_ = std::move(*started);
   }
-  if (config.control.empty()) return {};
-  auto started = ControlServer::start(config.control, control_requests());
+  if (!control_socket_) return {};
+  auto started = ControlServer::start(std::move(*control_socket_), control_requests());
+  control_socket_.reset();
   if (!started) return std::unexpected(started.error());
   control_ = std::move(*started);
   return {};

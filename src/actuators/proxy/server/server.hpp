@@ -4,6 +4,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,7 +39,8 @@ class Server {
   Result<void> prepare(const ProxyConfig& config);
   Result<void> take_sockets(const ProxyConfig& config);
   Result<void> attach_filter(const ProxyConfig& config);
-  Result<void> open_ends(const ProxyConfig& config);
+  Result<void> bind_ends(const ProxyConfig& config);
+  Result<void> open_ends();
   Result<void> start_workers();
   Result<void> listen(unsigned worker, const ProxyListener& listener);
   Result<void> change_listeners(const ProxyConfig& before, const ProxyConfig& after);
@@ -58,7 +60,9 @@ class Server {
   std::string filter_state_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<HandOver> hand_over_;
-  std::mutex mutex_;  ///< snapshot_, listeners_ and reloading
+  Fd admin_socket_;                              ///< until it is served
+  std::optional<ControlSocket> control_socket_;  ///< the same
+  std::mutex mutex_;                             ///< snapshot_, listeners_ and reloading
   SnapshotPointer snapshot_;
   Fd wake_;  ///< eventfd
   std::atomic<unsigned> stops_{0};

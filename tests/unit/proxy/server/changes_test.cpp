@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "actuators/proxy/server/changes.hpp"
+
+#include <gtest/gtest.h>
+
+namespace sonde::proxy {
+namespace {
+
+struct Change {
+  const char* key;
+  void (*make)(ProxyConfig& config);
+};
+
+constexpr Change kept[] = {
+    {"workers", [](ProxyConfig& config) { config.workers = 7; }},
+    {"user", [](ProxyConfig& config) { config.user = "root"; }},
+    {"control", [](ProxyConfig& config) { config.control = "/run/other.sock"; }},
+    {"admin",
+     [](ProxyConfig& config) {
+       config.admin = Endpoint{{}, 9090};
+     }},
+    {"access_log", [](ProxyConfig& config) { config.access_log = "-"; }},
+    {"log", [](ProxyConfig& config) { config.log.level = "debug"; }},
+    {"ip_traffic_tracking", [](ProxyConfig& config) { config.ip_traffic.enabled = true; }},
+    {"domain_ip_tracking", [](ProxyConfig& config) { config.domain_ips.enabled = true; }},
+    {"ebpf", [](ProxyConfig& config) { config.ebpf.sockmap_entries = 5; }},
+    {"dns", [](ProxyConfig& config) { config.dns.servers = {"192.0.2.53"}; }},
+};
+
+TEST(Changes, WhatIsKeptIsNamed) {
+  for (const auto& change : kept) {
+    ProxyConfig after;
+    change.make(after);
+    const auto checked = check_unchanged({}, after);
+    ASSERT_FALSE(checked) << change.key;
+    EXPECT_EQ(checked.error().kind, ErrorKind::usage);
+    EXPECT_TRUE(checked.error().message.starts_with(std::string(change.key) + ":")) << checked.error().message;
+  }
+}
+
+TEST(Changes, TheRestMayChange) {
+  ProxyConfig after;
+  after.routes.push_back({.name = "new", .sni = {"a.example"}, .upstreams = {}, .health_check = {}, .forwarding = {}});
+  after.listeners.push_back({});
+  after.clients.push_back({});
+  after.timeouts.idle = std::chrono::seconds(1);
+  after.limits.connections = 1;
+  EXPECT_TRUE(check_unchanged({}, after));
+}
+
+TEST(Changes, AListenerIsItsAddressAndItsSettings) {
+  const ProxyListener one{.address = {{}, 443}};
+  const ProxyListener other{.address = {{}, 444}};
+  ProxyListener changed = one;
+  changed.forwarding = ProxyForwarding::copy;
+  EXPECT_TRUE(listeners_without({one, other}, {other, one}).empty());
+  EXPECT_EQ(listeners_without({one, other}, {changed, other}).size(), 1U);
+  EXPECT_EQ(listeners_without({changed, other}, {one}).size(), 2U);
+}
+
+}  // namespace
+}  // namespace sonde::proxy
