@@ -75,6 +75,7 @@ class Relay {
         RelayObserver& observer);
   ~Relay();
 
+  /// The observer is not told before it returns.
   void start();
   /// Ends it: both sides are reset. The observer is told before it returns.
   void abort(RelayEndReason reason);

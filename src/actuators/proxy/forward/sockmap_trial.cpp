@@ -78,7 +78,7 @@ Result<void> sender_is_held_back(KernelPath& path) {
     return fail(ErrorKind::unsupported, "the sk_skb relay carried nothing over loopback");
   if (sent >= too_much)
     return fail(ErrorKind::unsupported, "this kernel queues without bound what a sk_skb program passes to user space",
-                "Linux 6.4 holds the sender back");
+                "Linux 6.4, and 6.1 as distributions keep it, hold the sender back");
   return {};
 }
 
