@@ -59,6 +59,12 @@ struct sonde_bypass_pair {
 	__u32 skew_to_client;
 };
 
+#ifdef __cplusplus
+static_assert(sizeof(struct sonde_bypass_pair) == 96); // no map has it, so it is in no BTF
+#else
+_Static_assert(sizeof(struct sonde_bypass_pair) == 96, "as user space has it");
+#endif
+
 enum sonde_bypass_pairing {
 	SONDE_BYPASS_PAIRED = 0,
 	SONDE_BYPASS_NO_CLIENT = 1, // it is not there, or was not seen when it connected

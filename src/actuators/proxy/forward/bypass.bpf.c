@@ -484,8 +484,8 @@ static __always_inline int socket_verdict(struct tcp_sock *tcp)
 	return file_verdict(sk);
 }
 
-/* Puts a socket into SOCK_MAP. */
-static __always_inline int capture(struct __sk_buff *skb, const struct sonde_bypass_socket *socket,
+/* May it be captured? Where its streams begin, and the address of its struct sock. */
+static __always_inline int examine(struct __sk_buff *skb, const struct sonde_bypass_socket *socket,
 				   struct sonde_bypass_origin *out, __u64 *address, int absent)
 {
 	struct bpf_sock *sk = find_socket(skb, socket);
@@ -497,18 +497,28 @@ static __always_inline int capture(struct __sk_buff *skb, const struct sonde_byp
 		return absent;
 	origin = bpf_sk_storage_get(&ORIGINS, sk, 0, 0);
 	tcp = bpf_skc_to_tcp_sock(sk);
-	if (!origin || !tcp)
-		goto release;
-	*out = *origin;
-	*address = (__u64)tcp;
-	verdict = socket_verdict(tcp);
-	if (verdict == SONDE_BYPASS_PAIRED && bpf_map_update_elem(&SOCK_MAP, socket, sk, BPF_ANY))
-		verdict = SONDE_BYPASS_NO_ROOM;
-	if (verdict == SONDE_BYPASS_PAIRED)
-		count_connection(captured);
-release:
+	if (origin && tcp) {
+		*out = *origin;
+		*address = (__u64)tcp;
+		verdict = socket_verdict(tcp);
+	}
 	bpf_sk_release(sk);
 	return verdict;
+}
+
+/* Puts a socket into SOCK_MAP. 0: done. */
+static __always_inline int capture(struct __sk_buff *skb, const struct sonde_bypass_socket *socket)
+{
+	struct bpf_sock *sk = find_socket(skb, socket);
+	int error;
+
+	if (!sk)
+		return 1;
+	error = bpf_map_update_elem(&SOCK_MAP, socket, sk, BPF_ANY) != 0;
+	bpf_sk_release(sk);
+	if (!error)
+		count_connection(captured);
+	return error;
 }
 
 /* Run by user space (BPF_PROG_TEST_RUN), never attached: captures a connection's sockets, and writes both directions.
@@ -527,21 +537,19 @@ int pair_sockets(struct __sk_buff *skb)
 	back.receiver = pair->client;
 	forth.receiver_origin = pair->skew_to_backend;
 	back.receiver_origin = pair->skew_to_client;
-	/* The backend first: if it does not suit, the client is left alone. */
-	verdict = capture(skb, &forth.receiver, &backend, &back.sender_sock, SONDE_BYPASS_NO_BACKEND);
+	verdict = examine(skb, &forth.receiver, &backend, &back.sender_sock, SONDE_BYPASS_NO_BACKEND);
+	if (!verdict)
+		verdict = examine(skb, &back.receiver, &client, &forth.sender_sock, SONDE_BYPASS_NO_CLIENT);
 	if (verdict)
 		return verdict;
-	verdict = capture(skb, &back.receiver, &client, &forth.sender_sock, SONDE_BYPASS_NO_CLIENT);
-	if (verdict)
-		goto release;
 	forth.receiver_sock = back.sender_sock;
 	back.receiver_sock = forth.sender_sock;
 	forth.sender_origin = client.write_seq;
 	forth.receiver_origin += backend.copied_seq;
 	back.sender_origin = backend.write_seq;
 	back.receiver_origin += client.copied_seq;
-	verdict = SONDE_BYPASS_NO_ROOM;
-	if (bpf_map_update_elem(&CONNECTION_MAP, &forth.receiver, &back, BPF_ANY))
+	if (capture(skb, &forth.receiver) || capture(skb, &back.receiver) ||
+	    bpf_map_update_elem(&CONNECTION_MAP, &forth.receiver, &back, BPF_ANY))
 		goto release;
 	if (!bpf_map_update_elem(&CONNECTION_MAP, &back.receiver, &forth, BPF_ANY))
 		return SONDE_BYPASS_PAIRED;
@@ -549,7 +557,7 @@ int pair_sockets(struct __sk_buff *skb)
 release:
 	bpf_map_delete_elem(&SOCK_MAP, &forth.receiver);
 	bpf_map_delete_elem(&SOCK_MAP, &back.receiver);
-	return verdict;
+	return SONDE_BYPASS_NO_ROOM;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

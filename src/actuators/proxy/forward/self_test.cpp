@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "actuators/proxy/forward/self_test.hpp"
 
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -73,6 +74,11 @@ class Pattern {
 };
 
 std::string why(const char* what) { return std::string(what) + ": " + std::strerror(errno); }
+
+void send_at_once(int fd) {
+  const int one = 1;
+  (void)::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+}
 
 /// False: nothing happened for too long.
 bool wait_for(int fd, short events) {
@@ -185,6 +191,7 @@ Failure Trial::join(Joined& joined, const KernelPath* path) {
   joined.client.reset(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (::connect(joined.client.get(), address.get(), address.size()) != 0 && errno != EINPROGRESS) return why("connect");
   if (!wait_for(joined.client.get(), POLLOUT)) return "stalls: the proxy is not connected to";
+  send_at_once(joined.client.get());
   const auto deadline = std::chrono::steady_clock::now() + patience;
   for (std::uint64_t turn = 1;; ++turn) {
     if (auto failure = send_pattern(joined.client.get(), Pattern(turn), 200)) return failure;
@@ -192,6 +199,7 @@ Failure Trial::join(Joined& joined, const KernelPath* path) {
       if (!wait_for(listener_.get(), POLLIN)) return "stalls: the backend is not connected to";
       joined.backend.reset(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
       if (!joined.backend) return why("accept");
+      send_at_once(joined.backend.get());
     }
     Pattern forth(turn);
     if (auto failure = receive_pattern(joined.backend.get(), forth, 200, false)) return failure;

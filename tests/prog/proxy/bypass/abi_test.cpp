@@ -11,11 +11,12 @@ extern "C" const std::uint8_t sonde_proxy_bypass_bpf_object_end[];
 namespace sonde::proxy {
 namespace {
 
+using test::Layout;
+
 TEST(BypassAbi, structs_have_one_layout) {
   using S = sonde_bypass_socket;
   using L = sonde_bypass_listener;
   using D = sonde_bypass_direction;
-  using P = sonde_bypass_pair;
   using T = sonde_bypass_traffic;
   using C = sonde_bypass_connections;
   const test::Elf elf(sonde_proxy_bypass_bpf_object,
@@ -28,8 +29,6 @@ TEST(BypassAbi, structs_have_one_layout) {
                    MEMBER(D, role), MEMBER(D, sender_sock), MEMBER(D, receiver_sock), MEMBER(D, bytes),
                    MEMBER(D, messages), MEMBER(D, passed), MEMBER(D, answered), MEMBER(D, wait_at), MEMBER(D, backoff),
                    MEMBER(D, direct), MEMBER(D, turns)),
-            LAYOUT(sonde_bypass_pair, MEMBER(P, ethernet), MEMBER(P, client), MEMBER(P, backend),
-                   MEMBER(P, skew_to_backend), MEMBER(P, skew_to_client)),
             LAYOUT(sonde_bypass_traffic, MEMBER(T, bytes_to_backend), MEMBER(T, bytes_to_client),
                    MEMBER(T, messages_to_backend), MEMBER(T, messages_to_client), MEMBER(T, passed),
                    MEMBER(T, handshake), MEMBER(T, not_drained), MEMBER(T, full), MEMBER(T, gone), MEMBER(T, unsuited)),
