@@ -98,7 +98,6 @@ Result<void> Server::attach_filter(const ProxyConfig& config) {
   return {};
 }
 
-// The admin page and the control socket; the proxy before is told that its listeners are in other hands.
 // Ports and paths that only root may take; nobody is answered yet.
 Result<void> Server::bind_ends(const ProxyConfig& config) {
   if (config.admin) {
@@ -113,7 +112,7 @@ Result<void> Server::bind_ends(const ProxyConfig& config) {
   return {};
 }
 
-// Threads of their own, so after privileges are dropped; clients are served already.
+// Threads of their own, so after privileges are dropped; clients are served already, and the proxy before is told so.
 Result<void> Server::open_ends() {
   if (hand_over_) {
     if (auto released = hand_over_->release(); !released) return released;
