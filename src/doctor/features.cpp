@@ -76,7 +76,8 @@ Finding decide_afpacket(const Examination& examination) { return afpacket_source
 Finding decide_file(const Examination&) { return yes(); }
 
 constexpr const char *privileges = "privileges", *kernel_group = "kernel", *transport = "transport",
-                     *programs = "programs", *hooks = "hooks", *owners_group = "owners", *sources = "sources";
+                     *programs = "programs", *hooks = "hooks", *owners_group = "owners", *proxy_group = "proxy",
+                     *sources = "sources";
 
 constexpr FeatureRow table[] = {
     {privileges, "CAP_BPF", "load programs, create maps", try_capability<CAP_BPF>},
@@ -110,6 +111,12 @@ constexpr FeatureRow table[] = {
     {owners_group, "owners-cgroup", "who opens and connects, by cgroup v2 programs", nullptr},
     {owners_group, "owners-seed", "sockets that were open before", nullptr},
     {owners_group, "process-events", "processes that live too short for /proc", nullptr},
+    {proxy_group, "proxy-bypass", "forwarding bypass: both peers on this host", nullptr},
+    {proxy_group, "proxy-sockmap", "forwarding sockmap: from socket to socket in the kernel", nullptr},
+    {proxy_group, "proxy-splice", "forwarding splice: through pipes", nullptr},
+    {proxy_group, "proxy-copy", "forwarding copy: through memory", nullptr},
+    {proxy_group, "proxy-client-filter", "xdp_ip_filter: the proxy's client list at the driver", nullptr},
+    {proxy_group, "proxy-dns-cache", "DNS_CACHE: the proxy's names and addresses", nullptr},
     {sources, "af-packet-socket", "a packet socket with a ring", try_packet_socket},
     {sources, "af-packet-receive", "a packet came through it", nullptr},
     {sources, "af-packet-fanout", "capture --source afpacket --workers N", nullptr},

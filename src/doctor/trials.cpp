@@ -7,6 +7,7 @@
 
 #include "doctor/owner_trials.hpp"
 #include "doctor/private_network.hpp"
+#include "doctor/proxy_trials.hpp"
 #include "sensors/afpacket/afpacket.hpp"
 #include "sensors/packets/packets.hpp"
 #include "sensors/packets/readers.hpp"
@@ -26,6 +27,7 @@ struct Scene {
   const Privileges& privileges;
   const PrivateNetwork& network;
   std::uint16_t port = first_port;  ///< of the last trial: each has its own, so that a late packet proves nothing
+  std::vector<ProxyPathState> proxy_paths;  ///< all are tried at once
 };
 
 /// A program on a hook: in the receiver's way for ingress, in the sender's for egress.
@@ -170,6 +172,11 @@ Finding try_afpacket(Scene& scene, unsigned workers) {
                  CAP_NET_RAW);
 }
 
+Finding try_proxy_path(Scene& scene, ProxyForwarding path) {
+  if (scene.proxy_paths.empty()) scene.proxy_paths = test_proxy_paths();
+  return proxy_path(scene.proxy_paths, path, scene.privileges);
+}
+
 struct Trial {
   const char* name;
   Finding (*run)(Scene& scene);
@@ -192,6 +199,13 @@ constexpr Trial table[] = {
     {"owners-cgroup", [](Scene& scene) { return try_owner_rung("cgroup", scene.privileges); }},
     {"owners-seed", [](Scene& scene) { return try_owner_seed(scene.privileges); }},
     {"process-events", [](Scene& scene) { return try_process_events(scene.privileges); }},
+    {"proxy-bypass", [](Scene& scene) { return try_proxy_path(scene, ProxyForwarding::bypass); }},
+    {"proxy-sockmap", [](Scene& scene) { return try_proxy_path(scene, ProxyForwarding::sockmap); }},
+    {"proxy-splice", [](Scene& scene) { return try_proxy_path(scene, ProxyForwarding::splice); }},
+    {"proxy-copy", [](Scene& scene) { return try_proxy_path(scene, ProxyForwarding::copy); }},
+    {"proxy-client-filter",
+     [](Scene& scene) { return try_client_filter(scene.network, ++scene.port, scene.privileges); }},
+    {"proxy-dns-cache", [](Scene& scene) { return try_dns_cache(scene.privileges); }},
 };
 
 }  // namespace
@@ -210,7 +224,7 @@ Findings run_trials(const Programs& programs, const Privileges& privileges) {
     if (why.advice.empty()) why.advice = "needs CONFIG_NET_NS to try it";
     return all_trials(why);
   }
-  Scene scene{programs, privileges, *network};
+  Scene scene{.programs = programs, .privileges = privileges, .network = *network, .proxy_paths = {}};
   Findings findings;
   for (const auto& trial : table) findings[trial.name] = trial.run(scene);
   return findings;

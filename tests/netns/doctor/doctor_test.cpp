@@ -37,7 +37,8 @@ TEST(Doctor, EveryFeatureOfTheKernelIsAYes) {
         "perf-events",      "tc-programs",       "xdp-program",      "xdp-multi-buffer", "filter-expression",
         "filter-in-kernel", "clsact-ingress",    "clsact-egress",    "xdp-generic",      "xdp-native",
         "af-packet-socket", "af-packet-receive", "af-packet-fanout", "source-ebpf",      "source-afpacket",
-        "source-file"})
+        "source-file",      "proxy-bypass",      "proxy-splice",     "proxy-copy",       "proxy-client-filter",
+        "proxy-dns-cache"})
     EXPECT_EQ(doctor_answer(report, name), Answer::yes) << name;
   const auto tcx = has_tcx() ? Answer::yes : Answer::no;
   EXPECT_EQ(doctor_answer(report, "tcx-ingress"), tcx);
