@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 
 #include "actuators/proxy/process/control.hpp"
@@ -18,8 +19,10 @@ using namespace std::chrono_literals;
 
 constexpr auto patience = 30s;  // a reload reads a file and resolves nothing
 
+// Who may not ask is told so before he has asked, and then the request does not arrive any more.
 Result<std::string> exchange(int connection, std::string_view request) {
-  if (auto sent = send_all(connection, fmt::format("{}\n", request)); !sent) return std::unexpected(sent.error());
+  const auto sent = send_all(connection, fmt::format("{}\n", request));
+  if (!sent && sent.error().code != EPIPE) return std::unexpected(sent.error());
   return read_answer(connection);
 }
 

@@ -14,10 +14,12 @@
 #include <cctype>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <optional>
+#include <thread>
 #include <vector>
 
 #include "actuators/proxy/process/created.hpp"
@@ -65,11 +67,21 @@ std::string name_of(uid_t id) {
   return found != nullptr ? found->pw_name : std::to_string(id);
 }
 
-// Capabilities belong to a thread, and a thread that exists already would keep its own.
-Result<void> only_one_thread() {
+std::ptrdiff_t count_threads() {
   std::error_code error;
   const auto threads = std::distance(std::filesystem::directory_iterator("/proc/self/task", error), {});
-  if (error || threads <= 1) return {};
+  return error ? 1 : threads;
+}
+
+// Capabilities belong to a thread, and a thread that exists already would keep its own. One that was joined may be in
+// /proc for a moment yet: the kernel wakes the joiner first (kernel/exit.c, mm_release before release_task).
+Result<void> only_one_thread() {
+  std::ptrdiff_t threads = count_threads();
+  for (int i = 0; i < 100 && threads > 1; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds{10});
+    threads = count_threads();
+  }
+  if (threads <= 1) return {};
   return fail(ErrorKind::failed, fmt::format("privileges cannot be dropped: the process has {} threads", threads),
               "drop them before any is started, or say \"user\": \"root\"");
 }
