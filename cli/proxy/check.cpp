@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <vector>
 
 namespace sonde::cli {
 namespace {
@@ -23,12 +24,18 @@ std::string duration_text(std::chrono::milliseconds duration) {
   return count % 1000 == 0 ? fmt::format("{}s", count / 1000) : fmt::format("{}ms", count);
 }
 
+// By name, or by number where the name is one.
 bool is_user(const std::string& name) {
-  if (::getpwnam(name.c_str()) != nullptr) return true;
+  std::vector<char> buffer(16384);
+  passwd entry{};
+  passwd* found = nullptr;
+  ::getpwnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found);
+  if (found != nullptr) return true;
   uid_t number = 0;
-  const auto* const end = name.data() + name.size();
-  const auto [rest, error] = std::from_chars(name.data(), end, number);
-  return error == std::errc{} && rest == end && ::getpwuid(number) != nullptr;
+  const auto [rest, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+  if (error != std::errc{} || rest != name.data() + name.size()) return false;
+  ::getpwuid_r(number, &entry, buffer.data(), buffer.size(), &found);
+  return found != nullptr;
 }
 
 // Binding to any port of it tells whether the host has the address, whoever has the port.
@@ -95,6 +102,11 @@ std::string clients_text(const ProxyConfig& config) {
   return std::string("those of ip_whitelist") + (xdp ? "; XDP drops the others" : "");
 }
 
+std::string access_log_text(const std::string& path) {
+  if (path == "-") return "standard output";
+  return path.empty() ? "none" : path;
+}
+
 }  // namespace
 
 Result<void> check_host(const ProxyConfig& config, const std::string& path) {
@@ -124,9 +136,7 @@ void describe_proxy(std::ostream& out, const ProxyConfig& config) {
   const bool to_file = config.log.output == "file" || config.log.output == "both";
   out << fmt::format("log: {} to {}{}\n", config.log.level, config.log.output,
                      to_file ? ", " + config.log.file_path : "");
-  out << fmt::format("access log: {}\n", config.access_log.empty()  ? "none"
-                                         : config.access_log == "-" ? "standard output"
-                                                                    : config.access_log);
+  out << "access log: " << access_log_text(config.access_log) << '\n';
   out << fmt::format("control: {}\n", config.control.empty() ? "none" : config.control);
 }
 
