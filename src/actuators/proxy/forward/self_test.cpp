@@ -234,7 +234,10 @@ Failure Trial::exchange() {
     Pattern pattern(21);
     failures[3] = receive_pattern(backend, pattern, exchange_size, true);
   }
-  for (auto& failure : failures)
+  // What arrives wrong is the cause; the rest may follow from it.
+  for (const auto& failure : failures)
+    if (failure && (failure->starts_with("corrupts") || failure->starts_with("loses"))) return failure;
+  for (const auto& failure : failures)
     if (failure) return failure;
   // The client has ended its stream; the backend goes on, and closes behind its last words.
   if (auto failure = send_pattern(backend, Pattern(23), last_words_size)) return failure;

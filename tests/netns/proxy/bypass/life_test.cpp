@@ -50,8 +50,6 @@ std::set<std::string> programs() {
 TEST(BypassLife, another_namespace_with_the_same_addresses_is_not_touched) {
   const NetworkNamespace ours;
   const NetworkNamespace theirs;
-  Endpoint address = loopback_ipv4;
-  address.port = 4443;
   ours.call([&] {
     const Bypassed bypassed(loopback_ipv4);
     const auto proxied = bypassed.proxy->address();
