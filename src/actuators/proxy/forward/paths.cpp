@@ -14,7 +14,8 @@ namespace {
 
 bool wants(const ProxyConfig& config, ProxyForwarding forwarding) {
   const auto is = [&](ProxyForwarding other) { return other == forwarding; };
-  return is(config.forwarding) || std::ranges::any_of(config.listeners, is, &ProxyListener::forwarding) ||
+  return (config.listeners.empty() && is(config.forwarding)) ||  // a listener has taken it over
+         std::ranges::any_of(config.listeners, is, &ProxyListener::forwarding) ||
          std::ranges::any_of(config.routes,
                              [&](const ProxyRoute& route) { return route.forwarding && is(*route.forwarding); });
 }

@@ -35,6 +35,11 @@ bool failed(StreamStep step) { return step == StreamStep::read_failed || step ==
 
 }  // namespace
 
+void prepare_for_relay(int fd) {
+  set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1);
+}
+
 const char* relay_end_reason_name(RelayEndReason reason) {
   static constexpr std::array<const char*, 7> names = {
       "client-closed", "upstream-closed", "client-reset", "upstream-reset", "idle", "half-closed", "stopped"};
@@ -56,7 +61,8 @@ struct Relay::State final : Waker, Turn {
         idle(options.idle),
         half_closed(options.half_closed),
         active(on.now()),
-        splice(options.splice) {}
+        splice(options.splice),
+        client_prepared(options.client_prepared) {}
   ~State() override {
     if (!over) close(true);
   }
@@ -91,6 +97,7 @@ struct Relay::State final : Waker, Turn {
   Carried kernel_seen;       ///< by when the timer fired last
   RelayResult result;        ///< once it is over
   bool splice;
+  bool client_prepared;
   bool begun = false;  ///< the kernel's path may carry the client's bytes
   bool starting = false;
   bool over = false;
@@ -116,10 +123,8 @@ struct Relay::State final : Waker, Turn {
 };
 
 void Relay::State::start() {
-  for (const int fd : {client->fd(), upstream->fd()}) {
-    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1);
-  }
+  if (!client_prepared) prepare_for_relay(client->fd());
+  prepare_for_relay(upstream->fd());
   client->set_waker(this);
   upstream->set_waker(this);
   starting = true;
@@ -187,6 +192,7 @@ bool Relay::State::pass_on_end(Direction direction) {
     return true;
   }
   finished = true;
+  if (upstream_finished && client_finished) return true;  // close() says the rest
   if (::shutdown((outward ? upstream : client)->fd(), SHUT_WR) == 0) return true;
   reset_by(outward ? Side::upstream : Side::client);  // ENOTCONN: it has been reset
   return false;

@@ -48,10 +48,14 @@ class RelayPool {
   std::unique_ptr<State> state_;
 };
 
+/// Bytes go at once, urgent ones in line. Sockets that are accepted have it from their listening one.
+void prepare_for_relay(int fd);
+
 struct RelayOptions {
   bool splice = true;  ///< through pipes once it is much at a time, else always through memory
   std::chrono::milliseconds idle{3'600'000};
   std::chrono::milliseconds half_closed{3'600'000};
+  bool client_prepared = false;  ///< prepare_for_relay() was done to the client's socket
 };
 
 class Relay;

@@ -92,7 +92,8 @@ Task<Result<Connected>> connect_any(Loop& loop, std::vector<Endpoint> addresses,
       continue;
     }
     const auto index = static_cast<std::size_t>(ready);
-    const int error = socket_error(attempts.list[index].connection.channel->fd());
+    const auto& channel = *attempts.list[index].connection.channel;
+    const int error = channel.ready() & (EPOLLERR | EPOLLHUP) ? socket_error(channel.fd()) : 0;
     if (error == 0) co_return std::move(attempts.list[index].connection);
     attempts.fail(index, error);
     next_at = loop.now();

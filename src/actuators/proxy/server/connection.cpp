@@ -5,7 +5,9 @@
 #include <fmt/ranges.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
+#include <ranges>
 
 #include "actuators/proxy/process/log.hpp"
 #include "actuators/proxy/protocol/proxy_header.hpp"
@@ -21,6 +23,8 @@ constexpr std::chrono::milliseconds farewell{1000};  // for the client to read w
 constexpr std::size_t farewell_bytes = 256 * 1024;   // that are read from it meanwhile
 
 Task<> nothing() { co_return; }
+
+bool is_zero(std::uint8_t byte) { return byte == 0; }
 
 void reset_on_close(int fd) {
   const linger at_once{.l_onoff = 1, .l_linger = 0};
@@ -158,12 +162,20 @@ std::unique_ptr<KernelRelay> Connection::take(const SocketPair& pair) {
   return nullptr;
 }
 
+// Where the client connected to. Only a listener on every address has to ask.
+Endpoint Connection::local_address() const {
+  const auto& address = listener_.address;
+  const bool every = address.is_ipv4() ? std::ranges::all_of(address.address | std::views::drop(12), is_zero)
+                                       : std::ranges::all_of(address.address, is_zero);
+  return every ? local_endpoint(client_->fd()) : address;
+}
+
 void Connection::relay() {
   SocketPair pair;
   pair.client_fd = client_->fd();
   pair.upstream_fd = upstream_.channel->fd();
   pair.client_remote = record_.peer;
-  pair.client_local = local_endpoint(pair.client_fd);
+  pair.client_local = local_address();
   pair.upstream_remote = upstream_.address;
   std::vector<std::uint8_t> bytes;
   if (route_->config.proxy_protocol != ProxyProtocolOut::off)
@@ -186,7 +198,7 @@ void Connection::relay() {
   if (!kernel) kernel_path_ = ProxyForwarding::copy;
   const auto& timeouts = snapshot_->config.timeouts;
   const RelayOptions options{worker_.paths().splice && wanted() != ProxyForwarding::copy, timeouts.idle,
-                             timeouts.half_closed};
+                             timeouts.half_closed, true};
   relay_ = std::make_unique<Relay>(worker_.loop(), worker_.pool(), std::move(client_), std::move(upstream_.channel),
                                    std::move(bytes), std::move(kernel), options, *this);
   relay_->start();

@@ -36,6 +36,7 @@ class Connection final : public RelayObserver {
   Task<Refusal> establish();
   Task<> dismiss(Refusal refusal);
   [[nodiscard]] Refusal admit();
+  [[nodiscard]] Endpoint local_address() const;
   void relay();
   [[nodiscard]] ProxyForwarding wanted() const;
   [[nodiscard]] std::unique_ptr<KernelRelay> take(const SocketPair& pair);

@@ -22,6 +22,9 @@ ReadEnd read_available(Channel& client, std::vector<std::uint8_t>& bytes) {
   const auto size = ::recv(client.fd(), buffer.data(), buffer.size(), 0);
   if (size > 0) {
     bytes.insert(bytes.end(), buffer.begin(), buffer.begin() + size);
+    // Less than there is room for: the queue is empty, and what comes next is told (epoll(7)), unless it is the end.
+    if (static_cast<std::size_t>(size) < buffer.size() && !(client.ready() & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)))
+      client.clear(EPOLLIN);
     return ReadEnd::bytes;
   }
   if (size == 0 || errno != EAGAIN) return ReadEnd::end;
@@ -64,6 +67,8 @@ Task<Refusal> read_first_flight(Loop& loop, Channel& client, bool proxy_header, 
                                 Clock::time_point deadline, FirstFlight& flight) {
   HelloReader reader(most_bytes);
   for (bool header = proxy_header;;) {
+    const bool readable = co_await loop.ready(client, EPOLLIN | EPOLLRDHUP, deadline);
+    if (!readable) co_return Refusal::hello_timeout;
     const auto end = read_available(client, flight.bytes);
     if (end == ReadEnd::end) co_return header ? Refusal::proxy_header : Refusal::hello_incomplete;
     if (end == ReadEnd::bytes) {
@@ -78,8 +83,6 @@ Task<Refusal> read_first_flight(Loop& loop, Channel& client, bool proxy_header, 
       }
       if (const auto why = refusal_of(state); why != Refusal::none) co_return why;
     }
-    const bool readable = co_await loop.ready(client, EPOLLIN | EPOLLRDHUP, deadline);
-    if (!readable) co_return Refusal::hello_timeout;
   }
 }
 

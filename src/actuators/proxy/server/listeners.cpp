@@ -2,11 +2,24 @@
 #include "actuators/proxy/server/listeners.hpp"
 
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 
+#include "actuators/proxy/forward/relay.hpp"
+
 namespace sonde::proxy {
 namespace {
+
+// What accepted sockets inherit; and they are accepted when the first bytes are there, or after about a second, so that
+// a connection and its hello are one event.
+void prepare(const Fd& socket) {
+  prepare_for_relay(socket.get());
+  const int seconds = 1;
+  ::setsockopt(socket.get(), IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof(seconds));
+}
 
 Result<Fd> duplicate(const Fd& fd) {
   Fd copy(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
@@ -32,6 +45,8 @@ Result<void> Listeners::open(const std::vector<ProxyListener>& listeners) {
     }
   }
   sockets_.merge(opened);
+  for (const auto& [address, sockets] : sockets_)
+    for (const auto& socket : sockets) prepare(socket);
   return {};
 }
 

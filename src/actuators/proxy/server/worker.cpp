@@ -145,6 +145,7 @@ void Worker::accepted(const ProxyListener& listener, Fd fd, const Endpoint& peer
     log(LogLevel::error, "listener", "{}: {}", listener.address.text(), opened.error().text());
     return refuse(Refusal::too_many_connections, {});
   }
+  client->clear(EPOLLIN);  // the loop says so if there is something already
   const auto most = snapshot_->config.limits.connections;
   const bool full = most != 0 && statistics().active() >= most;
   auto& connection = *connections_.emplace_back(std::make_unique<Connection>(*this, listener, std::move(client), peer));
