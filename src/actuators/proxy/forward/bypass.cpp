@@ -323,7 +323,9 @@ class Bypass::State::Pairing {
   };
 
   void wait(Waiting waiting) {
-    const auto due = Clock::now() + waiting.delay;
+    // In steps: under load the thread wakes once for many connections.
+    const auto wanted = (Clock::now() + waiting.delay).time_since_epoch();
+    const Clock::time_point due((wanted / shortest_life + 1) * shortest_life);
     bool is_first = false;
     {
       const std::lock_guard lock(mutex_);
