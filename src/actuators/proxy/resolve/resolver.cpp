@@ -20,7 +20,6 @@ namespace {
 
 using Kind = DnsAnswer::Kind;
 
-constexpr std::chrono::milliseconds resolution_delay{50};  // RFC 8305 3
 constexpr std::size_t longest_name = 253;
 
 // RFC 8305 4: the families in turn, IPv6 first.
@@ -105,13 +104,14 @@ Outcome conclude(const Question& question, const ProxyDns& limits) {
 
 class AresResolver : public Resolver {
  public:
-  AresResolver(Loop& loop, const ProxyConfig& config, DnsCache& cache, const ResolverFiles& files)
+  AresResolver(Loop& loop, const ProxyConfig& config, DnsCache& cache, const ResolverSettings& settings)
       : loop_(loop),
         cache_(cache),
         limits_(config.dns),
         timeout_(config.timeouts.dns),
-        hosts_(files.hosts),
-        resolv_conf_(files.resolv_conf) {}
+        family_wait_(settings.family_wait),
+        hosts_(settings.hosts),
+        resolv_conf_(settings.resolv_conf) {}
 
   Result<void> start() {
     for (const std::string& word : limits_.servers) {
@@ -135,6 +135,7 @@ class AresResolver : public Resolver {
   DnsCache& cache_;
   ProxyDns limits_;
   std::chrono::milliseconds timeout_;
+  std::chrono::milliseconds family_wait_;
   std::vector<Endpoint> servers_;
   HostsFile hosts_;
   FileWatch resolv_conf_;
@@ -187,7 +188,7 @@ std::shared_ptr<Question> AresResolver::ask(const std::string& name) {
 void AresResolver::take(const std::shared_ptr<Question>& question) {
   if (question->ipv6 && question->ipv4) return finish(question);
   if (has_addresses(question->ipv6) || has_addresses(question->ipv4)) {
-    question->delay.set(loop_, loop_.now() + resolution_delay);
+    question->delay.set(loop_, loop_.now() + family_wait_);
   }
 }
 
@@ -220,8 +221,8 @@ Task<Result<Resolved>> AresResolver::resolve(std::string name) {
 }  // namespace
 
 Result<std::unique_ptr<Resolver>> Resolver::make(Loop& loop, const ProxyConfig& config, DnsCache& cache,
-                                                 const ResolverFiles& files) {
-  auto resolver = std::make_unique<AresResolver>(loop, config, cache, files);
+                                                 const ResolverSettings& settings) {
+  auto resolver = std::make_unique<AresResolver>(loop, config, cache, settings);
   if (auto started = resolver->start(); !started) return std::unexpected(started.error());
   return resolver;
 }

@@ -47,9 +47,10 @@ struct Resolved {
   bool asked = false;  ///< name servers were asked; neither: an address, or /etc/hosts
 };
 
-struct ResolverFiles {
+struct ResolverSettings {
   std::string hosts = "/etc/hosts";
   std::string resolv_conf = "/etc/resolv.conf";
+  std::chrono::milliseconds family_wait{50};  ///< for the other family when one has addresses (RFC 8305 3)
 };
 
 /// One a worker.
@@ -57,7 +58,7 @@ class Resolver {
  public:
   /// Loop and cache outlive it, and it outlives those who wait for it. The files are read again when they change.
   [[nodiscard]] static Result<std::unique_ptr<Resolver>> make(Loop& loop, const ProxyConfig& config, DnsCache& cache,
-                                                              const ResolverFiles& files = {});
+                                                              const ResolverSettings& settings = {});
   virtual ~Resolver() = default;
   /// Addresses are given as they are; /etc/hosts is looked at. Names are absolute: no search domains. Questions for one
   /// name at a time are asked once. An error's code is ETIMEDOUT after ProxyTimeouts::dns, else 0: "no such name", "the
