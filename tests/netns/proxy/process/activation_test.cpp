@@ -52,7 +52,7 @@ struct ActivationTest : testing::Test {
   }
   void configure(const std::string& name) const {
     config.write(R"({"listen_addr": "127.0.0.1:4433", "whitelist": [")" + name + R"("], "workers": 2,
-      "log": {"output": "stderr"}, "control": ")" +
+      "log": {"output": "stderr"}, "ebpf": {"dns_cache": {"pinned": false}}, "control": ")" +
                  control.path() + "\"}");
     ::chmod(config.path().c_str(), 0644);
   }
@@ -124,6 +124,7 @@ TEST_F(ActivationTest, ServesTheSocketOfTheServiceManager) {
   test::Process next(place, command());
   EXPECT_THAT(note(), StartsWith("READY=1")) << next.errors();
   EXPECT_THAT(answer(late), StartsWith("HTTP/1.1 400 "));
+  EXPECT_TRUE(next.wait_for_error_text("sonde: proxy: listens on "));  // then it hears signals
   next.signal(SIGTERM);
   EXPECT_EQ(next.wait(), 0) << next.errors();
 }
@@ -138,6 +139,7 @@ TEST_F(ActivationTest, RunsAsSomebodyElseWithTwoCapabilities) {
     EXPECT_THAT(status, HasSubstr("\nCapEff:\t0000000000001400\n"));
     EXPECT_THAT(status, HasSubstr("\nNoNewPrivs:\t1\n"));
   }
+  EXPECT_TRUE(proxy.wait_for_error_text("sonde: proxy: listens on "));
   proxy.signal(SIGTERM);
   EXPECT_EQ(proxy.wait(), 0) << proxy.errors();
 }
