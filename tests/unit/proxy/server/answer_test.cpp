@@ -8,11 +8,11 @@
 namespace sonde::proxy {
 namespace {
 
-// RFC 8446 section 6: type 21, version 0x0303, length 2, fatal (2), description.
+// RFC 8446 section 6: type 21, a version that every client takes, length 2, fatal (2), description.
 TEST(Answer, AlertsAreFatalOnesOfTheRfc) {
-  EXPECT_EQ(answer_of(Refusal::name_not_allowed), (std::vector<std::uint8_t>{21, 3, 3, 0, 2, 2, 112}));
-  EXPECT_EQ(answer_of(Refusal::no_server_name), (std::vector<std::uint8_t>{21, 3, 3, 0, 2, 2, 109}));
-  EXPECT_EQ(answer_of(Refusal::malformed_hello), (std::vector<std::uint8_t>{21, 3, 3, 0, 2, 2, 50}));
+  EXPECT_EQ(answer_of(Refusal::name_not_allowed), (std::vector<std::uint8_t>{21, 3, 1, 0, 2, 2, 112}));
+  EXPECT_EQ(answer_of(Refusal::no_server_name), (std::vector<std::uint8_t>{21, 3, 1, 0, 2, 2, 109}));
+  EXPECT_EQ(answer_of(Refusal::malformed_hello), (std::vector<std::uint8_t>{21, 3, 1, 0, 2, 2, 50}));
 }
 
 TEST(Answer, HttpIsToldInHttp) {

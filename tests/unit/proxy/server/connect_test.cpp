@@ -21,12 +21,12 @@ Endpoint loopback(std::uint8_t last, std::uint16_t port = 0) {
 }
 
 struct Listening {
-  explicit Listening(const Endpoint& address, int backlog = 16) {
-    const SocketAddress at(address);
+  explicit Listening(const Endpoint& where, int backlog = 16) {
+    const SocketAddress at(where);
     fd.reset(::socket(at.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
     EXPECT_EQ(::bind(fd.get(), at.get(), at.size()), 0);
     EXPECT_EQ(::listen(fd.get(), backlog), 0);
-    this->address = local_endpoint(fd.get());
+    address = local_endpoint(fd.get());
   }
   Fd fd;
   Endpoint address;
@@ -177,23 +177,23 @@ struct SocksTest : ConnectTest {
 };
 
 TEST_F(SocksTest, BytesBehindTheAnswerAreLeftForTheRelay) {
-  const auto traffic = through({{5, 0}, {5, 0, 0, 1, 10, 0, 0, 1, 0, 80}}, "hello from the upstream");
-  ASSERT_TRUE(traffic) << traffic.error().text();
-  EXPECT_EQ(traffic->received, 12U);
-  EXPECT_EQ(traffic->sent, 3U + 4 + 1 + 9 + 2);
+  const auto reply = through({{5, 0}, {5, 0, 0, 1, 10, 0, 0, 1, 0, 80}}, "hello from the upstream");
+  ASSERT_TRUE(reply) << reply.error().text();
+  EXPECT_EQ(reply->received, 12U);
+  EXPECT_EQ(reply->sent, 3U + 4 + 1 + 9 + 2);
   EXPECT_EQ(bytes_behind, "hello from the upstream");
 }
 
 TEST_F(SocksTest, ARefusalSaysWhy) {
-  const auto traffic = through({{5, 0}, {5, 2, 0, 1, 0, 0, 0, 0, 0, 0}});
-  ASSERT_FALSE(traffic);
-  EXPECT_NE(traffic.error().text().find("127.0.0.1"), std::string::npos) << traffic.error().text();
-  EXPECT_NE(traffic.error().code, ETIMEDOUT);
+  const auto reply = through({{5, 0}, {5, 2, 0, 1, 0, 0, 0, 0, 0, 0}});
+  ASSERT_FALSE(reply);
+  EXPECT_NE(reply.error().text().find("127.0.0.1"), std::string::npos) << reply.error().text();
+  EXPECT_NE(reply.error().code, ETIMEDOUT);
 }
 
 TEST_F(SocksTest, AServerThatHangsUpIsAFailure) {
-  const auto traffic = through({{5, 0}});
-  ASSERT_FALSE(traffic);
+  const auto reply = through({{5, 0}});
+  ASSERT_FALSE(reply);
 }
 
 }  // namespace
