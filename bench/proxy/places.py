@@ -41,12 +41,18 @@ def running(namespace, command, ready, log=None):
             end = time.monotonic() + 20
             while not ready():
                 if process.poll() is not None or time.monotonic() > end:
-                    output.seek(0)
-                    raise BenchError(f'{command[0]} did not start: {output.read().strip()[-400:]}')
+                    raise BenchError(f'{command[0]} did not start: {last_words(output)}')
                 time.sleep(0.005)
             yield process
+            if process.poll() is not None:
+                raise BenchError(f'{command[0]} ended with {process.returncode}: {last_words(output)}')
         finally:
             stop(process)
+
+
+def last_words(file):
+    file.seek(0)
+    return file.read().strip()[-400:]
 
 
 def stop(process):
