@@ -93,6 +93,9 @@ std::vector<Listener> listeners_at(std::uint16_t port) {
 }
 
 bool is_ours(const Listener& listener) { return has_descriptor("/proc/self", listener.inode); }
+bool is_of(pid_t process, const Listener& listener) {
+  return has_descriptor(fmt::format("/proc/{}", process), listener.inode);
+}
 
 std::string holders_of(const Listener& listener) {
   std::string first;

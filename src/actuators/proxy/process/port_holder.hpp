@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <sys/types.h>
+
 #include <string>
 #include <vector>
 
@@ -17,6 +19,8 @@ struct Listener {
 [[nodiscard]] std::vector<Listener> listeners_at(std::uint16_t port);
 /// This process has a descriptor of it.
 [[nodiscard]] bool is_ours(const Listener& listener);
+/// Another process has one; false where that cannot be seen.
+[[nodiscard]] bool is_of(pid_t process, const Listener& listener);
 /// "nginx[812]", "nginx[812] and 3 more"; "" where it cannot be known: another user's without privileges.
 [[nodiscard]] std::string holders_of(const Listener& listener);
 /// Who keeps `address` from being bound: "nginx[812] at 0.0.0.0:443"; "" when it cannot be known.

@@ -29,10 +29,10 @@ std::unexpected<Error> bind_failure(const Endpoint& address) {
 }
 
 // Two programs of one user that both set SO_REUSEPORT share a port, and each gets half of the clients without a word.
-Result<void> nobody_else_has(const Endpoint& address) {
+Result<void> nobody_else_has(const Endpoint& address, pid_t predecessor) {
   if (address.port == 0) return {};
   for (const Listener& listener : listeners_at(address.port))
-    if (listener.address == address && !is_ours(listener))
+    if (listener.address == address && !is_ours(listener) && (predecessor == 0 || !is_of(predecessor, listener)))
       return in_use(fmt::format("listen on {}", address.text()), who_has(address));
   return {};
 }
@@ -45,9 +45,9 @@ Result<void> set(int fd, int level, int option, const char* name) {
 
 }  // namespace
 
-Result<ListeningSocket> listen_on(const Endpoint& address, bool share_port) {
+Result<ListeningSocket> listen_on(const Endpoint& address, bool share_port, pid_t predecessor) {
   if (share_port)
-    if (auto free = nobody_else_has(address); !free) return std::unexpected(free.error());
+    if (auto free = nobody_else_has(address, predecessor); !free) return std::unexpected(free.error());
   const SocketAddress name(address);
   Fd fd(::socket(name.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP));
   if (!fd) return fail_errno(fmt::format("listen on {}", address.text()));

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Listening sockets: made, taken from systemd, or from the proxy that ran before.
 #pragma once
+#include <sys/types.h>
+
 #include <string>
 #include <vector>
 
@@ -17,7 +19,8 @@ struct ListeningSocket {
 
 /// TCP, SO_REUSEADDR; SO_REUSEPORT if `share_port`. An IPv6 one takes IPv6 only. The error names the address and, where
 /// it is in use, by whom if that can be known.
-[[nodiscard]] Result<ListeningSocket> listen_on(const Endpoint& address, bool share_port);
+/// `predecessor`: a process that may have the address too, if it shares it; 0: none.
+[[nodiscard]] Result<ListeningSocket> listen_on(const Endpoint& address, bool share_port, pid_t predecessor = 0);
 
 /// Sockets that systemd hands over (sd_listen_fds(3)); none where LISTEN_PID is not this process. The environment is
 /// cleared.

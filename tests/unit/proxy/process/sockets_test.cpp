@@ -124,6 +124,10 @@ TEST(Sockets, AnotherProcessDoesNotShareAPort) {
     EXPECT_THAT(shared.error().text(), HasSubstr("[" + std::to_string(child) + "]"));
     EXPECT_EQ(shared.error().code, EADDRINUSE);
   }
+  auto with_predecessor = listen_on(ipv4(1, port), true, child);
+  EXPECT_TRUE(with_predecessor) << with_predecessor.error().text();
+  EXPECT_FALSE(listen_on(ipv4(1, port), true, ::getppid()));
+  with_predecessor->fd.reset();
   ::close(done[1]);
   EXPECT_EQ(::waitpid(child, nullptr, 0), child);
   shared = listen_on(ipv4(1, port), true);
