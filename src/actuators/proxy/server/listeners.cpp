@@ -50,9 +50,15 @@ Result<void> Listeners::open(const std::vector<ProxyListener>& listeners) {
   return {};
 }
 
-Result<Fd> Listeners::socket_of(const Endpoint& address, unsigned index) const {
+Result<std::vector<Fd>> Listeners::sockets_of(const Endpoint& address, unsigned index) const {
   const auto& sockets = sockets_.at(address);
-  return duplicate(sockets[index % sockets.size()]);
+  std::vector<Fd> copies;
+  for (std::size_t i = index % sockets.size(); i < sockets.size(); i += workers_) {
+    auto copy = duplicate(sockets[i]);
+    if (!copy) return std::unexpected(copy.error());
+    copies.push_back(std::move(*copy));
+  }
+  return copies;
 }
 
 std::vector<Endpoint> Listeners::close_spare(const std::vector<ProxyListener>& listeners) {

@@ -21,8 +21,8 @@ class Listeners {
   void inherit(std::vector<ListeningSocket> sockets);
   /// Makes what is missing for these. On failure nothing has changed.
   Result<void> open(const std::vector<ProxyListener>& listeners);
-  /// What worker `index` accepts from for this address.
-  [[nodiscard]] Result<Fd> socket_of(const Endpoint& address, unsigned index) const;
+  /// What worker `index` accepts from for this address: every socket is some worker's, and every worker has one.
+  [[nodiscard]] Result<std::vector<Fd>> sockets_of(const Endpoint& address, unsigned index) const;
   void close(const Endpoint& address) { sockets_.erase(address); }
   /// Gives the addresses that were inherited and that nobody listens on.
   std::vector<Endpoint> close_spare(const std::vector<ProxyListener>& listeners);

@@ -36,7 +36,6 @@ Result<std::unique_ptr<Server>> Server::start(const ProxyConfig& config, const P
   if (auto prepared = server->prepare(config); !prepared) return std::unexpected(prepared.error());
   if (auto started = server->start_workers(); !started) return std::unexpected(started.error());
   if (auto opened = server->open_ends(); !opened) return std::unexpected(opened.error());
-  notify_service_manager("READY=1");
   return server;
 }
 
@@ -101,7 +100,7 @@ Result<void> Server::attach_filter(const ProxyConfig& config) {
 // Ports and paths that only root may take; nobody is answered yet.
 Result<void> Server::bind_ends(const ProxyConfig& config) {
   if (config.admin) {
-    auto socket = listen_on(*config.admin, false);
+    auto socket = listen_on(*config.admin, true, hand_over_ ? hand_over_->pid() : 0);
     if (!socket) return std::unexpected(socket.error());
     admin_socket_ = std::move(socket->fd);
   }
@@ -169,9 +168,11 @@ Result<void> Server::start_workers() {
 }
 
 Result<void> Server::listen(unsigned worker, const ProxyListener& listener) {
-  auto socket = listeners_->socket_of(listener.address, worker);
-  if (!socket) return std::unexpected(socket.error());
-  return workers_[worker]->listen(listener, std::move(*socket));
+  auto sockets = listeners_->sockets_of(listener.address, worker);
+  if (!sockets) return std::unexpected(sockets.error());
+  for (auto& socket : *sockets)
+    if (auto listening = workers_[worker]->listen(listener, std::move(socket)); !listening) return listening;
+  return {};
 }
 
 // Those whose clients may be bypassed, and those that the filter guards.
@@ -237,6 +238,7 @@ void Server::save() {
 void Server::begin_draining() {
   draining_ = true;
   notify_service_manager("STOPPING=1");
+  if (handed_over_) admin_.reset();  // its port is the next proxy's
   const std::lock_guard lock(mutex_);
   on_workers([](Worker& worker) { worker.stop_listening(); });
   listeners_->close_all();
@@ -249,6 +251,7 @@ void Server::begin_draining() {
 }
 
 Result<void> Server::wait() {
+  notify_service_manager("READY=1");  // not before, so that who is told finds signals handled
   auto drained_at = Clock::time_point::max();
   auto next_save = Clock::now() + save_interval;
   while (stops_ < 2) {
@@ -284,6 +287,7 @@ Result<void> Server::reload() {
   const std::lock_guard lock(mutex_);
   const auto failed = [&](const Error& error) -> Result<void> {
     ++failed_reloads_;
+    notify_service_manager("READY=1");
     log(LogLevel::error, "proxy", "reload: {}; nothing has changed", error.text());
     return std::unexpected(error);
   };

@@ -15,7 +15,8 @@ Task<Refusal> find_addresses(const UpstreamRequest& request, const ProxyUpstream
     reached.detail = resolved.error().text();
     co_return resolved.error().code == ETIMEDOUT ? Refusal::dns_timeout : Refusal::dns_failed;
   }
-  request.statistics.add(request.worker, resolved->from_cache ? Counter::dns_cache_hits : Counter::dns_cache_misses);
+  if (resolved->from_cache) request.statistics.add(request.worker, Counter::dns_cache_hits);
+  if (resolved->asked) request.statistics.add(request.worker, Counter::dns_cache_misses);
   addresses = std::move(resolved->addresses);
   for (auto& address : addresses) address.port = target.port;
   co_return Refusal::none;
