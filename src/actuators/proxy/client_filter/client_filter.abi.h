@@ -18,18 +18,18 @@ enum {
 
 // Key of IP_WHITELIST (linux/bpf.h, struct bpf_lpm_trie_key).
 struct sonde_client_filter_key {
-	__u32 prefix;      // bits that count: 32, and those of the address
-	__u16 port;        // network byte order; of a listener; 0: an entry of the client list
-	__u8 family;       // 4 or 6
-	__u8 reserved;     // 0
-	__u8 address[16];  // network byte order; IPv4 as ::ffff:a.b.c.d
+	__u32 prefix;     // bits that count: 32, and those of the address
+	__u16 port;       // network byte order; of a listener; 0: an entry of the client list
+	__u8 family;      // 4 or 6
+	__u8 reserved;    // 0
+	__u8 address[16]; // network byte order; IPv4 as ::ffff:a.b.c.d
 };
 
 // Value of IP_WHITELIST.
 enum sonde_client_filter_entry {
-	SONDE_CLIENT_FILTER_CLIENT = 1,    // may connect
-	SONDE_CLIENT_FILTER_LISTENER = 2,  // on this address
-	SONDE_CLIENT_FILTER_WILDCARD = 3,  // on every address of this host
+	SONDE_CLIENT_FILTER_CLIENT = 1,   // may connect
+	SONDE_CLIENT_FILTER_LISTENER = 2, // on this address
+	SONDE_CLIENT_FILTER_WILDCARD = 3, // on every address of this host
 };
 
 // Ports that some listener has, a bit each. May say yes where IP_WHITELIST says no, never the other way.
@@ -39,9 +39,9 @@ struct sonde_client_filter_ports {
 
 // Packets.
 struct sonde_client_filter_counts {
-	__u64 passed;   // to a listener: from an allowed client, or of a connection that stands
-	__u64 dropped;  // to a listener, from another
-	__u64 others;   // not for a listener
+	__u64 passed;  // to a listener: from an allowed client, or of a connection that stands
+	__u64 dropped; // to a listener, from another
+	__u64 others;  // not for a listener
 };
 
 #endif

@@ -22,7 +22,7 @@ class ClientFilter {
     std::string how;  ///< "native XDP", "generic XDP", "tcx", "clsact"
   };
   struct Counts {
-    std::uint64_t passed = 0;   ///< to a listener, from an allowed client
+    std::uint64_t passed = 0;   ///< to a listener, from an allowed client or of a connection that stands
     std::uint64_t dropped = 0;  ///< to a listener, from another
     std::uint64_t others = 0;   ///< not for a listener
   };
@@ -32,7 +32,8 @@ class ClientFilter {
                                                                     std::span<const Endpoint> listeners,
                                                                     std::span<const GuardNetwork> clients);
   virtual ~ClientFilter() = default;
-  /// Changes both at once, without a moment in between.
+  /// Changes both at once, without a moment in between, on the interfaces that were chosen at the start. Connections
+  /// that stand go on.
   [[nodiscard]] virtual Result<void> set(std::span<const Endpoint> listeners,
                                          std::span<const GuardNetwork> clients) = 0;
   [[nodiscard]] virtual Result<Counts> counts() const = 0;
