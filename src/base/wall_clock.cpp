@@ -18,6 +18,7 @@ std::int64_t clock_ns(clockid_t clock) {
 }  // namespace
 
 std::int64_t monotonic_ns() { return clock_ns(CLOCK_MONOTONIC); }
+std::int64_t wall_now_ns() { return clock_ns(CLOCK_REALTIME); }
 
 void WallClock::refresh_if_old() {
   if (monotonic_ns() - taken_at_ns_ > second_ns) refresh();

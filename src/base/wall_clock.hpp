@@ -6,6 +6,8 @@ namespace sonde {
 
 /// Nanoseconds now on CLOCK_MONOTONIC, the clock of bpf_ktime_get_ns().
 [[nodiscard]] std::int64_t monotonic_ns();
+/// Nanoseconds since 1970 now.
+[[nodiscard]] std::int64_t wall_now_ns();
 
 /// Turns CLOCK_MONOTONIC into wall time. The offset between the clocks is taken again when it is older than a second,
 /// so that wall time follows a clock that is being corrected.

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/wall_clock.hpp"
 #include "flow.h"
 #include "flows/describe.hpp"
 #include "flows/flow_name.hpp"
@@ -30,10 +31,6 @@ constexpr milliseconds pipe_patience{100};
 constexpr std::size_t most_batches = 4096;
 constexpr std::uint16_t ether_type_arp = 0x0806;
 constexpr std::uint16_t dns_port = 53;
-
-std::int64_t clock_ns() {
-  return std::chrono::duration_cast<nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 bool is_dns(const sonde_packet_event& event) {
   return event.protocol == IPPROTO_UDP && (event.source_port == dns_port || event.destination_port == dns_port);
@@ -64,7 +61,7 @@ class PacketFlowSource final : public pipeline::FlowSource {
   Result<void> stop() override;
   [[nodiscard]] bool finished() const override { return finished_; }
   [[nodiscard]] Flow describe(const FlowSample& sample) override;
-  [[nodiscard]] std::int64_t now_wall_ns() const override { return replayed() ? now_ : clock_ns(); }
+  [[nodiscard]] std::int64_t now_wall_ns() const override { return replayed() ? now_ : wall_now_ns(); }
   [[nodiscard]] std::int64_t to_wall_ns(std::uint64_t time) const override { return static_cast<std::int64_t>(time); }
   [[nodiscard]] std::vector<LossStage> loss() const override;
   [[nodiscard]] const InterfaceTable& interfaces() const override { return packets_->interfaces(); }

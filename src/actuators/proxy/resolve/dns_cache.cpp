@@ -15,6 +15,7 @@
 
 #include "actuators/proxy/resolve/dns_cache.abi.h"
 #include "actuators/proxy/resolve/memory_cache.hpp"
+#include "base/wall_clock.hpp"
 #include "kernel/object.hpp"
 #include "kernel/pins.hpp"
 
@@ -69,7 +70,7 @@ class KernelCache : public DnsCache {
     const auto found = kernel::map_lookup(map_.get(), &key, &value);
     if (!found || !*found || value.check != check_of(key, value) || value.count > SONDE_DNS_ADDRESSES) return false;
     entry.expires_wall_ns = static_cast<std::int64_t>(value.expires_wall_ns);
-    if (entry.expires_wall_ns <= cache_clock_ns()) return false;
+    if (entry.expires_wall_ns <= wall_now_ns()) return false;
     entry.addresses.resize(value.count);
     for (std::size_t i = 0; i < value.count; ++i) {
       std::memcpy(entry.addresses[i].address.data(), value.addresses[i], sizeof(value.addresses[i]));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "actuators/proxy/resolve/memory_cache.hpp"
 
-#include <chrono>
+#include "base/wall_clock.hpp"
 
 namespace sonde::proxy {
 
@@ -10,7 +10,7 @@ bool MemoryCache::find(const std::string& name, Entry& entry) {
   const auto found = by_name_.find(name);
   if (found == by_name_.end()) return false;
   const auto item = found->second;
-  if (item->entry.expires_wall_ns <= cache_clock_ns()) {
+  if (item->entry.expires_wall_ns <= wall_now_ns()) {
     by_name_.erase(found);
     items_.erase(item);
     return false;
@@ -34,11 +34,6 @@ void MemoryCache::put(const std::string& name, const Entry& entry) {
   }
   items_.push_front({name, entry});
   by_name_.emplace(items_.front().name, items_.begin());
-}
-
-std::int64_t cache_clock_ns() {
-  using std::chrono::nanoseconds;
-  return std::chrono::duration_cast<nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
 }  // namespace sonde::proxy

@@ -31,7 +31,4 @@ class MemoryCache : public DnsCache {
   std::unordered_map<std::string_view, std::list<Item>::iterator> by_name_;
 };
 
-/// Nanoseconds since 1970.
-[[nodiscard]] std::int64_t cache_clock_ns();
-
 }  // namespace sonde::proxy

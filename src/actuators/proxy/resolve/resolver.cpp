@@ -14,6 +14,7 @@
 #include "actuators/proxy/resolve/hosts_file.hpp"
 #include "actuators/proxy/resolve/memory_cache.hpp"
 #include "actuators/proxy/resolve/waiters.hpp"
+#include "base/wall_clock.hpp"
 
 namespace sonde::proxy {
 namespace {
@@ -200,7 +201,7 @@ void AresResolver::finish(const std::shared_ptr<Question>& question) {
     DnsCache::Entry entry;
     if (outcome.addresses) entry.addresses = *outcome.addresses;
     if (entry.addresses.size() > SONDE_DNS_ADDRESSES) entry.addresses.resize(SONDE_DNS_ADDRESSES);
-    entry.expires_wall_ns = cache_clock_ns() + std::chrono::nanoseconds(outcome.keep).count();
+    entry.expires_wall_ns = wall_now_ns() + std::chrono::nanoseconds(outcome.keep).count();
     cache_.put(question->name, entry);
   }
   question->waiters.tell(outcome.addresses);

@@ -342,7 +342,7 @@ ReportFacts Server::facts() {
                                  group->health_check().interval.count() > 0, group->connections(i)});
   }
   for (const auto& listener : snapshot_->config.listeners) facts.listeners.push_back(listener.address.text());
-  facts.dns_cache_entries = shared_.dns_cache->capacity();
+  facts.dns_cache_capacity = shared_.dns_cache->capacity();
   facts.dns_cache_in_kernel = shared_.dns_cache->in_kernel();
   facts.client_filter = filter_state_;
   if (filter_) {

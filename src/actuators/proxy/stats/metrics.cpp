@@ -126,8 +126,8 @@ void append_upstreams(Text& text, const ReportFacts& facts) {
 }
 
 void append_tables(Text& text, const Statistics& statistics, const ReportFacts& facts) {
-  text.family("dns_cache_entries", "gauge", "Names in the DNS cache.");
-  text.sample({{"in", facts.dns_cache_in_kernel ? "kernel" : "process"}}, facts.dns_cache_entries);
+  text.family("dns_cache_capacity", "gauge", "Names that the DNS cache has room for.");
+  text.sample({{"in", facts.dns_cache_in_kernel ? "kernel" : "process"}}, facts.dns_cache_capacity);
   if (!facts.client_filter.empty()) {
     text.family("client_filter_packets_total", "counter", "Packets that the client filter saw, by its verdict.");
     text.sample({{"verdict", "passed"}}, facts.filter_passed);

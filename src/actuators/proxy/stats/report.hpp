@@ -20,7 +20,7 @@ struct ReportFacts {
   std::vector<ProxyPathState> paths;
   std::vector<Upstream> upstreams;
   std::vector<std::string> listeners;
-  std::size_t dns_cache_entries = 0;
+  std::size_t dns_cache_capacity = 0;
   bool dns_cache_in_kernel = false;
   std::string client_filter;  ///< "native XDP on eth0", or why not; empty: not wanted
   std::uint64_t filter_passed = 0, filter_dropped = 0;

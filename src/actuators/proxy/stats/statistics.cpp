@@ -10,6 +10,7 @@
 #include "actuators/proxy/stats/record_line.hpp"
 #include "actuators/proxy/stats/trackers.hpp"
 #include "actuators/proxy/stats/words.hpp"
+#include "base/wall_clock.hpp"
 
 namespace sonde::proxy {
 namespace {
@@ -28,13 +29,13 @@ Result<void> open_file(const char* key, const std::string& path, std::optional<S
   return {};
 }
 
-std::int64_t now_seconds() { return wall_time_ns() / 1'000'000'000; }
+std::int64_t now_seconds() { return wall_now_ns() / 1'000'000'000; }
 
 }  // namespace
 
 Statistics::Statistics()
     : started_(std::chrono::steady_clock::now()),
-      started_wall_ns_(wall_time_ns()),
+      started_wall_ns_(wall_now_ns()),
       trackers_(std::make_unique<Trackers>()) {}
 
 Statistics::~Statistics() = default;
@@ -117,10 +118,10 @@ Result<void> Statistics::save() {
   if (trackers_->client_output)
     take("ip_traffic_tracking.output_file",
          trackers_->client_output->write(
-             client_file_text(trackers_->clients->sums(), trackers_->clients->limit(), wall_time_ns()), false));
+             client_file_text(trackers_->clients->sums(), trackers_->clients->limit(), wall_now_ns()), false));
   if (trackers_->domain_output)
     take("domain_ip_tracking.output_file",
-         trackers_->domain_output->write(domain_file_text(trackers_->domains->snapshot(), wall_time_ns()), false));
+         trackers_->domain_output->write(domain_file_text(trackers_->domains->snapshot(), wall_now_ns()), false));
   return outcome;
 }
 

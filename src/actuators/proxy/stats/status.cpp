@@ -102,7 +102,7 @@ std::string status_json(const Statistics& statistics, const ReportFacts& facts) 
               {"ends", trackers.ends()},
               {"forwarding", paths_of(statistics, facts)},
               {"upstreams", upstreams_of(facts)},
-              {"dns_cache", {{"entries", facts.dns_cache_entries}, {"in_kernel", facts.dns_cache_in_kernel}}},
+              {"dns_cache", {{"capacity", facts.dns_cache_capacity}, {"in_kernel", facts.dns_cache_in_kernel}}},
               {"reloads", facts.reloads},
               {"failed_reloads", facts.failed_reloads}};
   if (!facts.client_filter.empty())

@@ -17,11 +17,6 @@ std::string time_text(std::int64_t wall_ns) {
                      parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, wall_ns % 1'000'000'000);
 }
 
-std::int64_t wall_time_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
 std::optional<Endpoint> parse_client_address(const std::string& text) {
   Endpoint endpoint;
   if (::inet_pton(AF_INET, text.c_str(), endpoint.address.data() + 12) == 1) {

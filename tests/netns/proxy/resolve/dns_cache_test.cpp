@@ -13,6 +13,7 @@
 
 #include "actuators/proxy/resolve/dns_cache.abi.h"
 #include "actuators/proxy/resolve/memory_cache.hpp"
+#include "base/wall_clock.hpp"
 #include "harness/command.hpp"
 #include "harness/netns.hpp"
 #include "kernel/object.hpp"
@@ -32,7 +33,7 @@ Endpoint address(std::uint32_t number) {
   return endpoint;
 }
 
-DnsCache::Entry entry(std::uint32_t number) { return {{address(number)}, cache_clock_ns() + minute}; }
+DnsCache::Entry entry(std::uint32_t number) { return {{address(number)}, wall_now_ns() + minute}; }
 
 // A folder of pins of this test's own.
 struct DnsCacheTest : testing::Test {
@@ -90,8 +91,8 @@ TEST_F(DnsCacheTest, BpftoolSeesTheMapAndItsEntries) {
   EXPECT_EQ(shown()["max_entries"], 1000);
   EXPECT_EQ(dump().size(), 0U);
   Endpoint four{.address = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 1}};
-  cache->put("www.example", {{address(7), four}, cache_clock_ns() + minute});
-  cache->put("missing.example", {{}, cache_clock_ns() + minute});
+  cache->put("www.example", {{address(7), four}, wall_now_ns() + minute});
+  cache->put("missing.example", {{}, wall_now_ns() + minute});
   EXPECT_EQ(found(*cache, "www.example"), "2001:db8::7 192.0.2.1");
   EXPECT_EQ(found(*cache, "missing.example"), "negative");
   const json entries = dump();
@@ -103,7 +104,7 @@ TEST_F(DnsCacheTest, BpftoolSeesTheMapAndItsEntries) {
 
 TEST_F(DnsCacheTest, ExpiredIsNotThere) {
   const auto cache = open();
-  cache->put("old.example", {{address(1)}, cache_clock_ns()});
+  cache->put("old.example", {{address(1)}, wall_now_ns()});
   EXPECT_EQ(found(*cache, "old.example"), "none");
 }
 
@@ -242,7 +243,7 @@ TEST_F(DnsCacheTest, ManyThreadsNeverSeeAnotherNamesAddresses) {
       const std::string name = std::to_string(number) + ".example";
       DnsCache::Entry got;
       if (!cache->find(name, got)) {
-        cache->put(name, {Addresses(8, address(number)), cache_clock_ns() + minute});
+        cache->put(name, {Addresses(8, address(number)), wall_now_ns() + minute});
         continue;
       }
       ++(got.addresses == Addresses(8, address(number)) ? right : wrong);

@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "actuators/proxy/resolve/memory_cache.hpp"
+#include "base/wall_clock.hpp"
 #include "dns_server.hpp"
 
 namespace sonde::proxy {
@@ -147,7 +148,7 @@ TEST_F(ResolverTest, TtlOfZeroIsForThisOnceOnly) {
 std::int64_t time_kept(DnsCache& cache, const std::string& name) {
   DnsCache::Entry entry;
   if (!cache.find(name, entry)) return 0;
-  return (entry.expires_wall_ns - cache_clock_ns() + 999'999'999) / 1'000'000'000;
+  return (entry.expires_wall_ns - wall_now_ns() + 999'999'999) / 1'000'000'000;
 }
 
 TEST_F(ResolverTest, TtlHasAMost) {

@@ -23,7 +23,7 @@ ReportFacts some_facts() {
       {.route = "a \"quoted\" \\ route\n", .upstream = "h:443", .up = false, .checked = true, .connections = 3},
       {.route = "r", .upstream = "[2001:db8::1]:443", .up = true, .checked = false, .connections = 0}};
   facts.listeners = {"0.0.0.0:443"};
-  facts.dns_cache_entries = 5;
+  facts.dns_cache_capacity = 5;
   facts.dns_cache_in_kernel = true;
   facts.client_filter = "native XDP on eth0";
   facts.filter_passed = 11;
@@ -115,7 +115,7 @@ TEST_F(ReportTest, StatusHasEverythingThatWasCounted) {
   EXPECT_EQ(status["upstreams"], json::parse(R"([
     {"route": "a \"quoted\" \\ route\n", "upstream": "h:443", "up": false, "connections": 3},
     {"route": "r", "upstream": "[2001:db8::1]:443", "connections": 0}])"));
-  EXPECT_EQ(status["dns_cache"], json::parse(R"({"entries": 5, "in_kernel": true})"));
+  EXPECT_EQ(status["dns_cache"], json::parse(R"({"capacity": 5, "in_kernel": true})"));
   EXPECT_EQ(status["client_filter"],
             json::parse(R"({"state": "native XDP on eth0", "packets_passed": 11, "packets_dropped": 12})"));
   EXPECT_EQ(status["clients"]["tracked"], 12);
@@ -182,7 +182,7 @@ TEST_F(ReportTest, MetricsSayTheSameAsStatus) {
   EXPECT_EQ(sample("upstream_connections{route=\"a \"quoted\" \\ route\n\",upstream=\"h:443\"}"), 3);
   EXPECT_FALSE(metrics.samples.contains("sonde_proxy_upstream_up{route=\"r\",upstream=\"[2001:db8::1]:443\"}"));
   EXPECT_EQ(sample("client_filter_packets_total{verdict=\"dropped\"}"), 12);
-  EXPECT_EQ(sample("dns_cache_entries{in=\"kernel\"}"), 5);
+  EXPECT_EQ(sample("dns_cache_capacity{in=\"kernel\"}"), 5);
   EXPECT_EQ(sample("tracked_clients"), 12);
   EXPECT_EQ(sample("client_departures_total"), 8);
   EXPECT_EQ(sample("access_log_lines_total{result=\"lost\"}"), 0);
