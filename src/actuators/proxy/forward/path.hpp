@@ -50,6 +50,8 @@ class KernelRelay {
   /// Whether bytes of this direction that user space has read may be written now. False: bytes that came before them
   /// are on their way through the kernel still; ask again soon. Asked after begin(), before each write of such bytes.
   [[nodiscard]] virtual bool may_write(Direction) { return true; }
+  /// Whether splice() reads what the socket that this direction comes from has received. Asked after begin().
+  [[nodiscard]] virtual bool may_splice(Direction) const { return true; }
 };
 
 /// One for all workers; every member may be called by any of them at once, but for set_listeners().

@@ -112,9 +112,12 @@ struct Relay::State final : Waker, Turn {
   void reset_by(Side side);
   [[nodiscard]] StreamStep pump_to_upstream();
   [[nodiscard]] StreamStep pump_to_client() {
-    return to_client.pump(*upstream, *client, pool, splice, gate(Direction::to_client));
+    return to_client.pump(*upstream, *client, pool, may_splice(Direction::to_client), gate(Direction::to_client));
   }
   [[nodiscard]] WriteGate gate(Direction direction) const { return {begun ? kernel.get() : nullptr, direction}; }
+  [[nodiscard]] bool may_splice(Direction direction) const {
+    return splice && (!begun || !kernel || kernel->may_splice(direction));
+  }
   /// False: that was the end of the relay.
   [[nodiscard]] bool pass_on_end(Direction direction);
   void arm();
@@ -141,7 +144,7 @@ StreamStep Relay::State::pump_to_upstream() {
       kernel->begin();
     }
   }
-  return to_upstream.pump(*client, *upstream, pool, splice, gate(Direction::to_upstream));
+  return to_upstream.pump(*client, *upstream, pool, may_splice(Direction::to_upstream), gate(Direction::to_upstream));
 }
 
 // A reset overtakes nothing that could still be written: both ways are pumped before it is passed on.

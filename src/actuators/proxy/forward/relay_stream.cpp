@@ -26,6 +26,7 @@ bool would_block(int code) { return code == EAGAIN || code == EWOULDBLOCK || cod
 StreamStep RelayStream::pump(Channel& from, Channel& to, RelayPool::State& pool, bool may_splice,
                              const WriteGate& gate) {
   std::size_t moved = 0;
+  bool by_splice = false;  // what was read last
   for (;;) {
     const StreamStep flushed = flush(to, gate);
     if (flushed != StreamStep::waits_to_read) return flushed;
@@ -33,11 +34,12 @@ StreamStep RelayStream::pump(Channel& from, Channel& to, RelayPool::State& pool,
     if (!(from.ready() & readable)) break;
     if (!(to.ready() & EPOLLOUT)) return StreamStep::waits_to_write;
     if (moved >= turn_bytes) return StreamStep::turn_over;
-    const std::ptrdiff_t size = read(from, pool, may_splice, moved == 0);
+    const std::ptrdiff_t size = read(from, pool, may_splice, by_splice);
     if (size < 0) return StreamStep::read_failed;
     if (size == 0) break;
     moved += static_cast<std::size_t>(size);
-    if (in_pipe_ != 0) continue;
+    by_splice = in_pipe_ != 0;
+    if (by_splice) continue;
     const StreamStep written = write_buffer(to, pool.buffer().first(static_cast<std::size_t>(size)), gate);
     if (written == StreamStep::write_failed || written == StreamStep::waits_for_path) return written;
   }
@@ -97,8 +99,9 @@ StreamStep RelayStream::write_buffer(Channel& to, std::span<const std::uint8_t> 
 }
 
 // What splice() says of a socket that had an event and gives it nothing may be wrong: it says 0 or EAGAIN before an
-// urgent byte, and EAGAIN or EINVAL while a BPF program holds what came (sockmap).
-std::ptrdiff_t RelayStream::read(Channel& from, RelayPool::State& pool, bool may_splice, bool first) {
+// urgent byte, and EAGAIN or EINVAL of a socket in a sockmap, of whose queue of messages (sk_psock) it knows nothing.
+// So its EAGAIN counts only if the bytes before came by splice(), too.
+std::ptrdiff_t RelayStream::read(Channel& from, RelayPool::State& pool, bool may_splice, bool after_splice) {
   if (!bulk_ || !may_splice || pipe_refused_ >= refusals) return read_memory(from, pool);
   if (!pipe_) pipe_ = pool.take_pipe();
   if (!pipe_) return read_memory(from, pool);
@@ -109,7 +112,7 @@ std::ptrdiff_t RelayStream::read(Channel& from, RelayPool::State& pool, bool may
     pipe_refused_ = 0;
     return size;
   }
-  if (size < 0 && would_block(errno) && !first && !(from.ready() & EPOLLPRI)) {
+  if (size < 0 && would_block(errno) && after_splice && !(from.ready() & EPOLLPRI)) {
     from.clear(EPOLLIN | EPOLLPRI);
     return 0;
   }

@@ -53,7 +53,7 @@ class RelayStream {
   StreamStep write_pipe(Channel& to);
   StreamStep write_buffer(Channel& to, std::span<const std::uint8_t> bytes, const WriteGate& gate);
   /// Into the pipe, or else into the pool's buffer: bytes; 0: there are none, or the stream has ended; -1: failed.
-  std::ptrdiff_t read(Channel& from, RelayPool::State& pool, bool may_splice, bool first);
+  std::ptrdiff_t read(Channel& from, RelayPool::State& pool, bool may_splice, bool after_splice);
   std::ptrdiff_t read_memory(Channel& from, RelayPool::State& pool);
 
   std::vector<std::uint8_t> held_;  ///< from held_offset_ on: read and not yet written

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "actuators/proxy/forward/self_test.hpp"
 
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -33,6 +35,12 @@ constexpr std::size_t chunk_at_most = 48 << 10;
 constexpr std::size_t last_words_size = 64 << 10;
 constexpr std::size_t stalled_at_most = 64 << 20;
 constexpr std::chrono::milliseconds stalled_for{20};
+constexpr int silent_rounds = 10;  // of stalled_for
+// Of the proxy's sockets. All that is held back has room in the first, and is many reads' worth; in the second there is
+// room for several writes once it can be written to again.
+constexpr int receive_buffer = 4 << 20;
+constexpr int send_buffer = 1 << 19;
+constexpr std::size_t held_back_size = 4 << 20;
 constexpr Endpoint loopback{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1}, 0};
 
 /// Bytes that no other place of the stream has: xorshift64, from a seed.
@@ -164,6 +172,7 @@ class Trial {
   Failure exchange();
   Failure reset();
   Failure stall();
+  Failure hold_back();
 
   KernelPath* path_ = nullptr;
   Fd listener_;
@@ -178,8 +187,13 @@ Failure Trial::begin(KernelPath* path, bool splice) {
     return std::string("cannot listen at 127.0.0.1: ") + std::strerror(errno);
   if (!is_reachable(local_endpoint(listener_.get()))) return "127.0.0.1 cannot be reached";
   const Fd unused(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-  auto proxy = TrialProxy::start(
-      {.listen = loopback, .backend = local_endpoint(listener_.get()), .path = path, .splice = splice, .prefix = {}});
+  auto proxy = TrialProxy::start({.listen = loopback,
+                                  .backend = local_endpoint(listener_.get()),
+                                  .path = path,
+                                  .splice = splice,
+                                  .receive_buffer = receive_buffer,
+                                  .send_buffer = send_buffer,
+                                  .prefix = {}});
   if (!proxy) return proxy.error().text();
   proxy_ = std::move(*proxy);
   return {};
@@ -289,9 +303,32 @@ Failure Trial::stall() {
   return receive_pattern(joined.backend.get(), received, size, true);
 }
 
+// The sender has said all it has to say, and the reader goes on: no segment comes that could make an event, so that a
+// path which has not emptied the proxy's socket at the first has no second.
+Failure Trial::hold_back() {
+  Joined joined;
+  if (auto failure = join(joined, path_)) return failure;
+  const int client = joined.client.get();
+  Failure sent;
+  {
+    std::jthread sending([&] { sent = send_pattern(client, Pattern(41), held_back_size); });
+    int queued = 1;
+    for (int i = 0; i < silent_rounds && queued != 0; ++i) {
+      std::this_thread::sleep_for(stalled_for);
+      ::ioctl(client, SIOCOUTQ, &queued);
+    }
+    Pattern received(41);
+    if (auto failure = receive_pattern(joined.backend.get(), received, held_back_size, false)) return failure;
+  }
+  return sent;
+}
+
 Failure Trial::run() {
   const std::pair<const char*, Failure (Trial::*)()> steps[] = {
-      {"random sizes both ways", &Trial::exchange}, {"reset", &Trial::reset}, {"stalled reader", &Trial::stall}};
+      {"random sizes both ways", &Trial::exchange},
+      {"reset", &Trial::reset},
+      {"stalled reader", &Trial::stall},
+      {"stalled reader of a silent sender", &Trial::hold_back}};
   for (const auto& [name, step] : steps)
     if (const auto failure = (this->*step)()) return std::string(name) + ": " + *failure;
   return {};

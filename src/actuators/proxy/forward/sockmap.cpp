@@ -89,6 +89,10 @@ class SockmapRelay : public KernelRelay {
   [[nodiscard]] Carried carried() const override;
   [[nodiscard]] bool delivered(Direction direction) override;
   [[nodiscard]] bool may_write(Direction direction) override;
+  // What is passed to user space lies in the queue of the sk_psock, which only recvmsg() reads.
+  [[nodiscard]] bool may_splice(Direction direction) const override {
+    return !inserted_[static_cast<std::size_t>(direction)];
+  }
 
  private:
   // Sides by the direction that starts there.

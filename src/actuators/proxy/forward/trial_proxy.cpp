@@ -103,6 +103,10 @@ bool TrialProxy::State::prepare(Accepted& accepted) {
 
   const SocketAddress backend(options.backend);
   accepted.upstream.reset(::socket(backend.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (options.send_buffer != 0) {
+    set_option(accepted.upstream.get(), SOL_SOCKET, SO_SNDBUF, options.send_buffer);
+    set_option(accepted.upstream.get(), SOL_SOCKET, SO_SNDBUFFORCE, options.send_buffer);
+  }
   SocketPair pair{.client_fd = client,
                   .upstream_fd = accepted.upstream.get(),
                   .client_remote = remote_endpoint(client),
@@ -157,6 +161,10 @@ Result<std::unique_ptr<TrialProxy>> TrialProxy::start(const TrialOptions& option
   auto listener = listen_at(options.listen);
   if (!listener) return std::unexpected(listener.error());
   state->listener = std::move(*listener);
+  if (options.receive_buffer != 0) {  // accepted sockets have it from this one
+    set_option(state->listener.get(), SOL_SOCKET, SO_RCVBUF, options.receive_buffer);
+    set_option(state->listener.get(), SOL_SOCKET, SO_RCVBUFFORCE, options.receive_buffer);
+  }
   state->address = local_endpoint(state->listener.get());
   auto loop = Loop::make();
   if (!loop) return std::unexpected(loop.error());

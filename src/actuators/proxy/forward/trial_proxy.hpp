@@ -17,6 +17,10 @@ struct TrialOptions {
   Endpoint backend;  ///< where every connection goes
   KernelPath* path = nullptr;
   bool splice = false;
+  // Of the clients' sockets and of those to the backend, bytes; 0: as the kernel has them. Without privileges it may
+  // give less.
+  int receive_buffer = 0;
+  int send_buffer = 0;
   std::vector<std::uint8_t> prefix;  ///< that the backend gets before the client's bytes
 };
 

@@ -2,6 +2,7 @@
 // The self-test keeps good paths, and turns off those that corrupt, stall, lose or do nothing.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -30,12 +31,13 @@ ProxyPathState state_of(const Paths& paths, ProxyForwarding path) {
   return {};
 }
 
-enum class Fault : std::uint8_t { corrupts, loses, withholds_the_end, does_nothing, pretends };
+enum class Fault : std::uint8_t { corrupts, loses, withholds_the_end, does_nothing, stays_stalled, pretends };
 
 /// Has the relay beneath it carry everything, and claims to have done it; but for its fault.
 class FaultyRelay : public KernelRelay {
  public:
-  FaultyRelay(Fault fault, int upstream_fd) : fault_(fault), upstream_fd_(upstream_fd) {}
+  FaultyRelay(Fault fault, const SocketPair& pair)
+      : fault_(fault), client_fd_(pair.client_fd), upstream_fd_(pair.upstream_fd) {}
   void begin() override {}
   [[nodiscard]] Carried carried() const override {
     if (fault_ == Fault::does_nothing) return {};
@@ -44,9 +46,16 @@ class FaultyRelay : public KernelRelay {
     return {1, 1};
   }
   [[nodiscard]] bool delivered(Direction) override { return fault_ != Fault::withholds_the_end; }
+  // As long as little is held back, it goes on.
+  [[nodiscard]] bool may_write(Direction) override {
+    int held_back = 0;
+    ::ioctl(client_fd_, FIONREAD, &held_back);
+    return fault_ != Fault::stays_stalled || held_back <= 1 << 20;
+  }
 
  private:
   Fault fault_;
+  int client_fd_;
   int upstream_fd_;
   mutable int asked_ = 0;
 };
@@ -59,7 +68,7 @@ class FaultyPath : public KernelPath {
   [[nodiscard]] bool suits(const Endpoint&, const Endpoint&) const override { return true; }
   void prepare_upstream(int) override {}
   [[nodiscard]] std::unique_ptr<KernelRelay> take(const SocketPair& pair) override {
-    return std::make_unique<FaultyRelay>(fault_, pair.upstream_fd);
+    return std::make_unique<FaultyRelay>(fault_, pair);
   }
   void decline(const Endpoint&, const Endpoint&) override {}
 
@@ -89,12 +98,24 @@ TEST(Paths, those_of_this_host_are_on) {
   });
 }
 
+// Kernels before 6.4 need not have it, but say why.
+TEST(Paths, the_sockmap_is_on_where_it_is_asked_for) {
+  NetworkNamespace().call([] {
+    const auto paths = make_paths(config_with(ProxyForwarding::sockmap));
+    const auto state = state_of(paths, ProxyForwarding::sockmap);
+    if (!state.on && state.reason.find("without bound") != std::string::npos) return;
+    EXPECT_NE(paths.sockmap, nullptr) << state.reason;
+    EXPECT_TRUE(state.on) << state.reason;
+  });
+}
+
 TEST(Paths, faults_are_found) {
   NetworkNamespace().call([] {
     const std::pair<Fault, const char*> cases[] = {{Fault::corrupts, "corrupts"},
                                                    {Fault::loses, "loses"},
                                                    {Fault::withholds_the_end, "stalls"},
-                                                   {Fault::does_nothing, "carries nothing"}};
+                                                   {Fault::does_nothing, "carries nothing"},
+                                                   {Fault::stays_stalled, "stalled reader: stalls"}};
     for (const auto& [fault, word] : cases) {
       const auto paths = paths_with(fault);
       const auto state = state_of(paths, ProxyForwarding::bypass);

@@ -38,6 +38,7 @@ struct SockmapOnALine : testing::Test {
   PlanRun run(const std::vector<Plan>& plans, std::size_t at_once) {
     TrialOptions options;
     options.path = path.get();
+    options.splice = true;
     auto ran = run_plans(line, plans, at_once, options);
     for (const auto& fault : ran.faults) ADD_FAILURE() << fault;
     EXPECT_GT(path->counters().taken, plans.size() / 2);
@@ -94,6 +95,9 @@ struct SockmapConnection : SockmapOnALine {
     line.proxy.call([&] {
       TrialOptions options;
       options.path = path.get();
+      options.splice = true;
+      options.receive_buffer = receive_buffer;
+      options.send_buffer = send_buffer;
       options.backend = local_endpoint(listener.get());
       options.listen.address = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 31, 0, 2};
       auto started = TrialProxy::start(options);
@@ -113,6 +117,8 @@ struct SockmapConnection : SockmapOnALine {
       ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
     }
   }
+  int receive_buffer = 0;
+  int send_buffer = 0;
   Fd listener;
   Fd client;
   Fd upstream;
@@ -188,6 +194,27 @@ TEST_F(SockmapConnection, AReaderThatStallsHoldsTheSenderBack) {
   EXPECT_FALSE(got.wrong);
   EXPECT_EQ(got.error, 0);
   EXPECT_GT(proxy->carried().to_upstream, 0U);
+}
+
+struct SockmapWithLargeBuffers : SockmapConnection {
+  void SetUp() override {
+    receive_buffer = 4 << 20;
+    send_buffer = 1 << 19;
+    SockmapConnection::SetUp();
+  }
+};
+
+// The sender has sent everything: no segment comes that makes an event; what lies in the proxy's socket goes on when
+// the upstream can be written to, all of it.
+TEST_F(SockmapWithLargeBuffers, WhatWasHeldBackGoesOnWithoutAnEvent) {
+  constexpr std::uint64_t bytes = 4'000'000;
+  connect();
+  std::thread writer([&] { write_stream(client.get(), 10, bytes, false); });
+  accept();
+  for (int i = 0; i < 100 && acknowledged(client.get()) < bytes; ++i) std::this_thread::sleep_for(50ms);
+  EXPECT_GE(acknowledged(client.get()), bytes) << "the sender waits, too";
+  writer.join();
+  EXPECT_TRUE(read_exactly(upstream.get(), 10, bytes));
 }
 
 // A client that reads nothing until it has sent everything: what is for it must not be in the way of what is from it.
