@@ -10,8 +10,8 @@
 // - who closes without having read everything ends the stream, where TCP would reset it;
 // - two threads that send on one socket at the same time may find their messages in either order, even if one is long;
 // - TCP_NOTSENT_LOWAT is 1.
-// When this process ends, however it does, nothing more is captured. Sockets that are captured hold redirect_msg and its
-// maps until they are closed; so what lies unread in them is not lost.
+// When this process ends, however it does, nothing more is captured. Sockets that are captured hold redirect_msg and
+// its maps until they are closed; so what lies unread in them is not lost.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -28,8 +28,8 @@ struct BypassOptions {
 
 class Bypass : public KernelPath {
  public:
-  /// Loads and attaches the programs, for connections of the network namespace of the calling thread. What it does later
-  /// needs no privileges (Linux 5.19).
+  /// Loads and attaches the programs, for connections of the network namespace of the calling thread. What it does
+  /// later needs no privileges (Linux 5.19).
   [[nodiscard]] static Result<std::unique_ptr<Bypass>> make(const BypassOptions& options = {});
   ~Bypass() override;
 

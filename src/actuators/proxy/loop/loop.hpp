@@ -29,7 +29,6 @@ class Waker {
  public:
   virtual ~Waker() = default;
   virtual void wake(Channel& channel) = 0;
-
 };
 
 /// A descriptor in the loop: registered once for both directions, edge-triggered, so that waiting costs no system call.

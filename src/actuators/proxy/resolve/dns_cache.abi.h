@@ -16,10 +16,10 @@ struct sonde_dns_key {
 };
 
 struct sonde_dns_value {
-	__u64 expires_wall_ns; // nanoseconds since 1970
-	__u64 check;           // of who wrote it, the name, and all that is here but this
-	__u32 count;           // of addresses; 0: the name has none
-	__u32 reserved;        // 0
+	__u64 expires_wall_ns;                   // nanoseconds since 1970
+	__u64 check;                             // of who wrote it, the name, and all that is here but this
+	__u32 count;                             // of addresses; 0: the name has none
+	__u32 reserved;                          // 0
 	__u8 addresses[SONDE_DNS_ADDRESSES][16]; // network byte order; IPv4 as ::ffff:a.b.c.d; zeros behind them
 };
 
