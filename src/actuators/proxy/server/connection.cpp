@@ -235,11 +235,7 @@ void Connection::count_path(const RelayResult& result) {
   record_.path = carried(result.kernel)    ? kernel_path_
                  : carried(result.spliced) ? ProxyForwarding::splice
                                            : ProxyForwarding::copy;
-  constexpr std::pair<ProxyForwarding, Counter> counters[] = {{ProxyForwarding::bypass, Counter::bypassed},
-                                                              {ProxyForwarding::sockmap, Counter::sockmapped},
-                                                              {ProxyForwarding::splice, Counter::spliced},
-                                                              {ProxyForwarding::copy, Counter::copied}};
-  for (const auto& [path, counter] : counters)
+  for (const auto& [path, counter] : path_counters)
     if (path == record_.path) worker_.count(counter);
 }
 
