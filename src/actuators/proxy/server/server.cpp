@@ -285,10 +285,10 @@ Result<void> Server::wait() {
 
 Result<void> Server::reload() {
   const std::lock_guard lock(mutex_);
-  const auto failed = [&](const Error& error) -> Result<void> {
+  const auto failed = [&](const Error& error, const char* left = "nothing has changed") -> Result<void> {
     ++failed_reloads_;
     notify_service_manager("READY=1");
-    log(LogLevel::error, "proxy", "reload: {}; nothing has changed", error.text());
+    log(LogLevel::error, "proxy", "reload: {}; {}", error.text(), left);
     return std::unexpected(error);
   };
   if (draining_ || !running_)
@@ -302,7 +302,8 @@ Result<void> Server::reload() {
   if (auto opened = listeners_->open(config->listeners); !opened) return failed(opened.error());
   snapshot_ = std::make_shared<const Snapshot>(*config, before.get());
   on_workers([&](Worker& worker) { worker.set_snapshot(snapshot_); });
-  if (auto changed = change_listeners(before->config, *config); !changed) return failed(changed.error());
+  if (auto changed = change_listeners(before->config, *config); !changed)
+    return failed(changed.error(), "all but this listener is as in the file");
   follow_listeners(*config);
   ++reloads_;
   log(LogLevel::info, "proxy", "{} is read again", options_.config_path);
