@@ -77,8 +77,9 @@ TEST(AccessLine, OfARefusedOneBehindAnotherProxy) {
 
 TEST(AccessLine, WhateverAClientSendsItIsOneLineOfJson) {
   ConnectionRecord record = relayed();
-  for (const std::string text : {"a\"b", "a\\b", "a\nb", "\x80\xff", "\x7f", "\xc3\xa9", std::string("\0x", 2).c_str(),
-                                 "\xed\xa0\x80", "</script>"}) {
+  const std::vector<std::string> sent = {
+      "a\"b", "a\\b", "a\nb", "\x80\xff", "\x7f", "\xc3\xa9", std::string("\0x", 2), "\xed\xa0\x80", "</script>"};
+  for (const auto& text : sent) {
     record.alpn = record.detail = text + "x";
     const std::string line = record_line(record);
     EXPECT_EQ(std::count(line.begin(), line.end(), '\n'), 1);
