@@ -22,6 +22,7 @@ namespace sonde {
 enum class ProxyForwarding : std::uint8_t {
   automatic,
   bypass,   ///< both peers on this host: what one sends lands in the other's receive queue (sk_msg)
+  wire,     ///< both peers remote: packets of one connection are rewritten into the other's and sent on (tc)
   sockmap,  ///< what arrives at one socket leaves by the other in the kernel (sk_skb); only if asked for
   splice,   ///< through a pipe, without copying to user space
   copy,     ///< through memory of this process
@@ -132,6 +133,14 @@ struct ProxyEbpf {
   std::string xdp_interface;     ///< empty: those that the listeners' addresses are on
 };
 
+/// When a connection is handed over to the wire splice, and how long it may stay there.
+struct ProxyWire {
+  std::uint32_t connections = 65'536;   ///< at a time; more are forwarded by the next path
+  std::uint64_t after_bytes = 16'384;   ///< carried by the relay, of both directions; a route that asks for `wire`: 0
+  std::chrono::milliseconds after{50};  ///< or with the first bytes after so long
+  std::chrono::milliseconds max_age{0};  ///< then it is reset; 0: never
+};
+
 /// Everything that the configuration file says. docs/proxy.md has the table of keys.
 struct ProxyConfig {
   std::vector<ProxyListener> listeners;
@@ -147,6 +156,7 @@ struct ProxyConfig {
   ProxyIpTraffic ip_traffic;
   ProxyDomainIps domain_ips;
   ProxyEbpf ebpf;
+  ProxyWire wire;
   std::uint32_t workers = 0;      ///< threads; 0: one a CPU
   std::string user = "nobody";    ///< that it runs as after the start, if it is started as root; "root": stays
   std::optional<Endpoint> admin;  ///< /metrics, /status and /healthz over HTTP
@@ -160,7 +170,7 @@ struct ProxyConfig {
 /// The same for text; `name` stands for the file in errors.
 [[nodiscard]] SONDE_EXPORT Result<ProxyConfig> parse_proxy_config(std::string_view text, const std::string& name);
 
-/// "auto", "bypass", "sockmap", "splice", "copy".
+/// "auto", "bypass", "wire", "sockmap", "splice", "copy".
 [[nodiscard]] SONDE_EXPORT const char* proxy_forwarding_name(ProxyForwarding forwarding);
 
 struct ProxyStartOptions {

@@ -16,6 +16,7 @@ constexpr std::size_t longest_socket_path = 107;  // sockaddr_un::sun_path witho
 
 constexpr Choice<ProxyForwarding> forwardings[] = {{"auto", ProxyForwarding::automatic},
                                                    {"bypass", ProxyForwarding::bypass},
+                                                   {"wire", ProxyForwarding::wire},
                                                    {"sockmap", ProxyForwarding::sockmap},
                                                    {"splice", ProxyForwarding::splice},
                                                    {"copy", ProxyForwarding::copy}};

@@ -8,7 +8,7 @@
 namespace sonde {
 
 const char* proxy_forwarding_name(ProxyForwarding forwarding) {
-  static constexpr std::array names{"auto", "bypass", "sockmap", "splice", "copy"};
+  static constexpr std::array names{"auto", "bypass", "wire", "sockmap", "splice", "copy"};
   const auto index = static_cast<std::size_t>(forwarding);
   return index < names.size() ? names[index] : "";
 }
