@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // forward_packet at tc ingress of the interfaces that packets for the proxy may come by, so that it stays there when
 // the process ends: tcx links that are pinned, or clsact filters (before Linux 6.6).
+//
+// Packets have an Ethernet header there or none, and a program cannot tell: there is one for either.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -10,6 +12,11 @@
 #include "sonde/result.hpp"
 
 namespace sonde::proxy {
+
+struct WirePrograms {
+  int ethernet_fd = -1;  ///< forward_packet
+  int raw_ip_fd = -1;    ///< forward_raw_packet
+};
 
 class Attachment {
  public:
@@ -23,7 +30,8 @@ class Attachment {
   /// loopback, and not members of a bridge or bond. Behind the programs that are there. Where an earlier process left
   /// the program of its own, it is exchanged for this one: every packet meets one of the two. `directory`: for the
   /// pins of links; empty: nothing is pinned, and it ends with this object.
-  [[nodiscard]] static Result<std::unique_ptr<Attachment>> make(int program_fd, const std::string& directory);
+  [[nodiscard]] static Result<std::unique_ptr<Attachment>> make(const WirePrograms& programs,
+                                                                const std::string& directory);
   /// What make() left in the directory stays; without a directory it is taken off.
   ~Attachment();
 
