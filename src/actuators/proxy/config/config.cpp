@@ -14,12 +14,9 @@ namespace {
 constexpr std::size_t most_bytes = 64 << 20;
 constexpr std::size_t longest_socket_path = 107;  // sockaddr_un::sun_path without its end
 
-constexpr Choice<ProxyForwarding> forwardings[] = {{"auto", ProxyForwarding::automatic},
-                                                   {"bypass", ProxyForwarding::bypass},
-                                                   {"wire", ProxyForwarding::wire},
-                                                   {"sockmap", ProxyForwarding::sockmap},
-                                                   {"splice", ProxyForwarding::splice},
-                                                   {"copy", ProxyForwarding::copy}};
+constexpr Choice<ProxyForwarding> forwardings[] = {
+    {"auto", ProxyForwarding::automatic},  {"bypass", ProxyForwarding::bypass}, {"wire", ProxyForwarding::wire},
+    {"sockmap", ProxyForwarding::sockmap}, {"splice", ProxyForwarding::splice}, {"copy", ProxyForwarding::copy}};
 constexpr Choice<ProxyProtocolIn> requirements[] = {{"off", ProxyProtocolIn::off},
                                                     {"required", ProxyProtocolIn::required}};
 constexpr auto expected_address = "an address and a port, such as \"0.0.0.0:443\" or \"[::]:443\"";
@@ -123,6 +120,7 @@ Result<void> read_access_log(const Value& value, Draft& draft) {
 constexpr Field<Draft> fields[] = {
     {"log", read_log},
     {"ebpf", read_ebpf},
+    {"wire", read_wire},
     {"socks5", read_socks5},
     {"forwarding",
      [](const Value& value, Draft& draft) { return read_forwarding(value, draft.ebpf, draft.forwarding); }},
@@ -176,6 +174,9 @@ Result<void> read_forwarding(const Value& value, const ProxyEbpf& ebpf, ProxyFor
   if ((into == ProxyForwarding::bypass || into == ProxyForwarding::sockmap) && !(ebpf.enabled && ebpf.sockmap))
     return value.wrong(in_quotes(value.raw_text()) + " is switched off by ebpf",
                        "ebpf.enabled and ebpf.sockmap.enabled to be true, or another way");
+  if (into == ProxyForwarding::wire && !ebpf.enabled)
+    return value.wrong(in_quotes(value.raw_text()) + " is switched off by ebpf",
+                       "ebpf.enabled to be true, or another way");
   return {};
 }
 

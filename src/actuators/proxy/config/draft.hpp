@@ -34,6 +34,7 @@ Result<void> read_output_file(const Value& value, Draft& draft, std::string& int
 // sections.cpp
 Result<void> read_log(const Value& value, Draft& draft);
 Result<void> read_ebpf(const Value& value, Draft& draft);
+Result<void> read_wire(const Value& value, Draft& draft);
 Result<void> read_ip_traffic(const Value& value, Draft& draft);
 Result<void> read_domain_ips(const Value& value, Draft& draft);
 Result<void> read_socks5(const Value& value, Draft& draft);

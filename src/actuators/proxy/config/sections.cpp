@@ -70,6 +70,10 @@ constexpr Field<ProxyEbpf> ebpf_fields[] = {
     {"xdp", [](const Value& value, ProxyEbpf& ebpf) { return read_object(value, xdp_fields, ebpf); }},
 };
 
+// Memory of the map CONNECTIONS is taken when it is made: 320 MB for so many.
+constexpr std::uint64_t most_wire_connections = 1'000'000;
+constexpr std::uint64_t most_bytes_before_wire = std::uint64_t{1} << 40;
+
 constexpr Field<Draft> ip_traffic_fields[] = {
     {"enabled", [](const Value& value, Draft& draft) { return value.read_boolean(draft.ip_traffic.enabled); }},
     {"max_tracked_ips",
@@ -135,6 +139,16 @@ constexpr Field<ProxyLimits> limits_fields[] = {
      [](const Value& value, ProxyLimits& limits) { return value.read_number(512, 1'048'576, limits.hello_bytes); }},
 };
 
+constexpr Field<ProxyWire> wire_fields[] = {
+    {"connections",
+     [](const Value& value, ProxyWire& wire) { return value.read_number(1, most_wire_connections, wire.connections); }},
+    {"after_bytes", [](const Value& value,
+                       ProxyWire& wire) { return value.read_number(0, most_bytes_before_wire, wire.after_bytes); }},
+    {"after", [](const Value& value, ProxyWire& wire) { return value.read_duration(0ms, longest_wait, wire.after); }},
+    {"max_age",
+     [](const Value& value, ProxyWire& wire) { return value.read_duration(0ms, longest_idle, wire.max_age); }},
+};
+
 Result<void> read_seconds(const Value& value, std::chrono::hours most, std::chrono::seconds& into) {
   Milliseconds time{0};
   if (auto done = value.read_duration(0ms, most, time); !done) return done;
@@ -171,6 +185,10 @@ Result<void> read_log(const Value& value, Draft& draft) {
 
 Result<void> read_ebpf(const Value& value, Draft& draft) {
   return read_optional_object(value, ebpf_fields, draft.ebpf);
+}
+
+Result<void> read_wire(const Value& value, Draft& draft) {
+  return read_optional_object(value, wire_fields, draft.wire);
 }
 
 Result<void> read_ip_traffic(const Value& value, Draft& draft) {

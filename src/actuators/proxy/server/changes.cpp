@@ -50,6 +50,7 @@ constexpr Fixed fixed[] = {
        return same(a.domain_ips, b.domain_ips, &ProxyDomainIps::enabled, &ProxyDomainIps::output_file);
      }},
     {"ebpf", [](Config a, Config b) { return same_ebpf(a.ebpf, b.ebpf); }},
+    {"wire.connections", [](Config a, Config b) { return a.wire.connections == b.wire.connections; }},
     {"dns",
      [](Config a, Config b) {
        return same(a.dns, b.dns, &ProxyDns::servers, &ProxyDns::max_ttl, &ProxyDns::negative_ttl) &&

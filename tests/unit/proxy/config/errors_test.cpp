@@ -97,6 +97,10 @@ constexpr Case contradictions[] = {
      "2: routes[0].forwarding: \"sockmap\" is switched off by ebpf: expected ebpf.enabled and ebpf.sockmap.enabled to "
      "be "
      "true, or another way"},
+    {"{$, \"listeners\": [{\"address\": \"127.0.0.1:1\",\n\"forwarding\": \"wire\"}], \"ebpf\": {\"enabled\": false}}",
+     "2: listeners[0].forwarding: \"wire\" is switched off by ebpf: expected ebpf.enabled to be true, or another way"},
+    {"{$, \"ebpf\": {\"enabled\": false}, \"routes\": [{\"sni\": [\"a.example\"],\n\"forwarding\": \"wire\"}]}",
+     "2: routes[0].forwarding: \"wire\" is switched off by ebpf: expected ebpf.enabled to be true, or another way"},
     {"{$, \"routes\": [{\"sni\": [\"a.example\"],\n\"balance\": \"round_robin\"}]}",
      "2: routes[0].balance: there is nothing to choose from: expected upstreams beside it"},
     {"{$, \"routes\": [{\"sni\": [\"a.example\"], \"health_check\": {\"interval\": 1}}]}",
@@ -174,7 +178,7 @@ TEST(ProxyConfigText, WhatIsNoJsonTellsTheLine) {
   EXPECT_THAT(error_of_text("{\"user\": \"\xff\"}"), StartsWith("1: not JSON: "));
   EXPECT_THAT(error_of_text("{\n\"workers\": 1e999}"), StartsWith("2: not JSON: "));
   EXPECT_EQ(error_of_text("[]"),
-            "1: an empty list: expected an object with log, ebpf, socks5, forwarding, listen_addr, "
+            "1: an empty list: expected an object with log, ebpf, wire, socks5, forwarding, listen_addr, "
             "listeners, whitelist, socks5_whitelist, routes, upstream_port, ip_whitelist, "
             "ip_traffic_tracking, domain_ip_tracking, max_connections, timeouts, limits, dns, workers, "
             "user, admin, access_log, control");

@@ -64,7 +64,7 @@ Json document() {
                                      {"health_check", {{"interval", "5s"}}}},
                                     {{"sni", {"b.example"}}}});
   for (const char* const key :
-       {"log", "ip_traffic_tracking", "domain_ip_tracking", "timeouts", "limits", "dns", "ebpf"})
+       {"log", "ip_traffic_tracking", "domain_ip_tracking", "timeouts", "limits", "dns", "ebpf", "wire"})
     document[key] = Json::object();
   for (const char* const key : {"sockmap", "dns_cache", "stats", "xdp"}) document["ebpf"][key] = Json::object();
   document["ip_whitelist"] = {"127.0.0.0/8"};
@@ -86,7 +86,7 @@ const std::vector<Key>& keys() {
       {"/listeners/0/address", MEMBER(listeners[1].address), "127.0.0.1:9443", "[::]:1", "[::]:1", "localhost:443",
        "expected an address and a port"},
       {"/listeners/0/forwarding", MEMBER(listeners[1].forwarding), "auto", "splice", "splice", "zero-copy",
-       "expected one of auto, bypass, sockmap, splice, copy"},
+       "expected one of auto, bypass, wire, sockmap, splice, copy"},
       {"/listeners/0/proxy_protocol", MEMBER(listeners[1].proxy_protocol), "off", "required", "required", "v1",
        "expected off, required"},
       {"/whitelist",
@@ -204,6 +204,10 @@ const std::vector<Key>& keys() {
       {"/ebpf/xdp/enabled", MEMBER(ebpf.xdp), "false", yes, "true", 1, boolean},
       {"/ebpf/xdp/interface", MEMBER(ebpf.xdp_interface), "", "eth0", "eth0", "name-of-17-bytes-",
        "expected the name of an interface"},
+      {"/wire/connections", MEMBER(wire.connections), "65536", 1000000, "1000000", 1000001, whole},
+      {"/wire/after_bytes", MEMBER(wire.after_bytes), "16384", 0, "0", -1, whole},
+      {"/wire/after", MEMBER(wire.after), "50ms", 0, "0ms", "25h", "from 0ms to 1d"},
+      {"/wire/max_age", MEMBER(wire.max_age), "0ms", "365d", "31536000000ms", "366d", "from 0ms to 365d"},
       {"/timeouts/hello", MEMBER(timeouts.hello), "10000ms", "1.5s", "1500ms", "1.5", time},
       {"/timeouts/connect", MEMBER(timeouts.connect), "5000ms", 3, "3000ms", -3, time},
       {"/timeouts/dns", MEMBER(timeouts.dns), "5000ms", "2s", "2000ms", "2 s", time},
@@ -328,8 +332,8 @@ TEST(ProxyConfigKeys, TheExampleIsAccepted) {
 }
 
 TEST(ProxyConfigKeys, NullStandsForWhatIsLeftOut) {
-  for (const char* const pointer : {"/socks5", "/log", "/ip_traffic_tracking", "/domain_ip_tracking", "/ebpf", "/admin",
-                                    "/access_log", "/log/file_path", "/ip_traffic_tracking/output_file",
+  for (const char* const pointer : {"/socks5", "/log", "/ip_traffic_tracking", "/domain_ip_tracking", "/ebpf", "/wire",
+                                    "/admin", "/access_log", "/log/file_path", "/ip_traffic_tracking/output_file",
                                     "/ip_traffic_tracking/persistence_file", "/domain_ip_tracking/output_file"}) {
     (void)parse(with(document(), pointer, nullptr));
   }
@@ -354,6 +358,15 @@ TEST(ProxyConfigKeys, TheForwardingOfAllHoldsWhereAListenerSaysNothing) {
   EXPECT_EQ(forwarding[1], ProxyForwarding::copy);
   EXPECT_EQ(forwarding[2], ProxyForwarding::automatic);
   EXPECT_EQ(forwarding[3], ProxyForwarding::copy);
+}
+
+// By the word: `wire` needs no sockmap.
+TEST(ProxyConfigKeys, EachPathIsSwitchedOnByItsName) {
+  auto document = with(least_document(), "/ebpf/sockmap/enabled", false);
+  for (const auto forwarding : {ProxyForwarding::automatic, ProxyForwarding::wire, ProxyForwarding::splice}) {
+    const auto config = parse(with(document, "/forwarding", proxy_forwarding_name(forwarding)));
+    EXPECT_EQ(config.listeners[0].forwarding, forwarding);
+  }
 }
 
 TEST(ProxyConfigKeys, ListsBecomeRoutes) {

@@ -24,6 +24,7 @@ constexpr Change kept[] = {
     {"ip_traffic_tracking", [](ProxyConfig& config) { config.ip_traffic.enabled = true; }},
     {"domain_ip_tracking", [](ProxyConfig& config) { config.domain_ips.enabled = true; }},
     {"ebpf", [](ProxyConfig& config) { config.ebpf.sockmap_entries = 5; }},
+    {"wire.connections", [](ProxyConfig& config) { config.wire.connections = 5; }},
     {"dns", [](ProxyConfig& config) { config.dns.servers = {"192.0.2.53"}; }},
 };
 
@@ -45,6 +46,9 @@ TEST(Changes, TheRestMayChange) {
   after.clients.push_back({});
   after.timeouts.idle = std::chrono::seconds(1);
   after.limits.connections = 1;
+  after.wire.after_bytes = 1;
+  after.wire.after = std::chrono::seconds(1);
+  after.wire.max_age = std::chrono::hours(1);
   EXPECT_TRUE(check_unchanged({}, after));
 }
 
