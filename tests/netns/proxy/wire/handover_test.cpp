@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// Connections come to the wire while both sides send without pause: every byte arrives, once and in order.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <map>
+
+#include "exchange.hpp"
+#include "wired_hosts.hpp"
+
+namespace sonde::test {
+namespace {
+
+/// SONDE_TEST_WIRE_CONNECTIONS=10000: the long run.
+std::size_t connections(std::size_t ordinary) {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody sets it
+  const char* wanted = std::getenv("SONDE_TEST_WIRE_CONNECTIONS");
+  return wanted == nullptr ? ordinary : std::stoul(wanted);
+}
+
+/// The path that is tested; SONDE_TEST_WIRE_FORWARDING says another.
+std::string forwarding() {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody sets it
+  const char* wanted = std::getenv("SONDE_TEST_WIRE_FORWARDING");
+  return wanted == nullptr ? "splice" : wanted;
+}
+
+Exchange between(const WiredHosts& hosts, std::size_t count, std::size_t at_once) {
+  return {.client = hosts.client,
+          .server = hosts.server,
+          .proxy = endpoint_at(proxy_ipv4, proxy_port),
+          .listener = endpoint_at(server_ipv4, server_port),
+          .connections = count,
+          .at_once = at_once,
+          .most = 2 << 20};
+}
+
+// What the access log says of each connection is what its ends have received.
+void expect_log(const Proxied& proxy, const Exchanged& exchanged) {
+  std::multimap<std::string, Exchanged::Connection> expected;
+  for (const auto& connection : exchanged.connections) expected.emplace(connection.client.text(), connection);
+  for (const auto& line : proxy.log(exchanged.connections.size())) {
+    const auto [first, last] = expected.equal_range(line.at("client").get<std::string>());
+    const auto same = std::find_if(first, last, [&](const auto& entry) {
+      return line.at("bytes_received") == entry.second.up && line.at("bytes_sent") == entry.second.down;
+    });
+    EXPECT_NE(same, last) << line;
+    if (same != last) expected.erase(same);
+  }
+  EXPECT_TRUE(expected.empty()) << expected.size() << " connections are not in the log";
+}
+
+struct Result {
+  Exchanged exchanged;
+  std::uint64_t timeouts = 0;
+};
+
+Result hand_over(const WiredHosts& hosts, const Json& config, const Exchange& exchange) {
+  const Proxied proxy(hosts.proxy, config);
+  Result result{run_exchange(exchange)};
+  const auto& exchanged = result.exchanged;
+  EXPECT_TRUE(exchanged.failures.empty()) << exchanged.text();
+  EXPECT_EQ(exchanged.connections.size(), exchange.connections) << exchanged.text();
+  EXPECT_TRUE(eventually([&] { return proxy.statistic("active_connections") == 0; })) << proxy.status();
+  EXPECT_EQ(proxy.statistic("bytes_received"), exchanged.up());
+  EXPECT_EQ(proxy.statistic("bytes_sent"), exchanged.down());
+  if (config.at("forwarding") == "wire")
+    EXPECT_EQ(connections_by(proxy, "wire"), exchange.connections) << proxy.status().dump(1);
+  expect_log(proxy, exchanged);
+  for (const auto* host : {&hosts.client, &hosts.server})
+    result.timeouts += kernel_counter(*host, "TcpExtTCPTimeouts") + kernel_counter(*host, "TcpExtTCPSpuriousRTOs");
+  fmt::print("{}, {} timeouts\n", exchanged.text(), result.timeouts);
+  return result;
+}
+
+TEST(WireHandOver, OnGoodLinksNothingIsLostAndNobodyWaits) {
+  const WiredHosts hosts;
+  const auto result = hand_over(hosts, wired_config(forwarding()), between(hosts, connections(400), 4));
+  EXPECT_EQ(result.timeouts, 0U);
+  EXPECT_LT(result.exchanged.longest_pause, std::chrono::milliseconds{100});
+}
+
+TEST(WireHandOver, ThroughLossRepetitionAndReordering) {
+  const Badness bad{.lost = 0.01, .twice = 0.01, .late = 0.05, .delay = std::chrono::microseconds{200}};
+  const WiredHosts hosts(bad, bad);
+  const auto exchange = between(hosts, connections(200), 16);
+  hand_over(hosts, wired_config(forwarding()), exchange);
+  for (const auto* link : {hosts.west.get(), hosts.east.get()}) {
+    const auto counts = link->counts();
+    EXPECT_GT(counts.lost, exchange.connections);
+    EXPECT_GT(counts.twice, exchange.connections);
+    EXPECT_GT(counts.late, exchange.connections);
+  }
+}
+
+}  // namespace
+}  // namespace sonde::test
