@@ -28,9 +28,7 @@ sonde_wire_flow wire_flow(const Endpoint& source, const Endpoint& destination) {
 
 Endpoint wire_source(const sonde_wire_flow& flow) { return endpoint_of(flow.source, flow.source_port); }
 
-Endpoint wire_destination(const sonde_wire_flow& flow) {
-  return endpoint_of(flow.destination, flow.destination_port);
-}
+Endpoint wire_destination(const sonde_wire_flow& flow) { return endpoint_of(flow.destination, flow.destination_port); }
 
 // Packets of a side leave between the ends of the other connection.
 WireEnds ends_of(const sonde_wire_connection& connection) {

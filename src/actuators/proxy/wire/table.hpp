@@ -29,8 +29,9 @@ struct WireEnds {
 
 class Table {
  public:
-  /// Opens the maps of the calling thread's network namespace, or makes them. Maps of another version or capacity are
-  /// taken if they hold no connection (then they are made anew), else it is an error that says so.
+  /// Opens the maps of the calling thread's network namespace, or makes them. Those of another version or capacity are
+  /// made anew where nobody keeps them and they hold no connection. Else those of another capacity are taken as they are
+  /// (capacity() says so), and another version is an error that says so.
   [[nodiscard]] static Result<std::unique_ptr<Table>> open(std::uint32_t capacity);
   /// Those that are there; null: none are.
   [[nodiscard]] static Result<std::unique_ptr<Table>> find();
@@ -40,6 +41,9 @@ class Table {
 
   /// Where pins are, of maps and links: ".../sonde-proxy/wire-<cookie>". Empty: private.
   [[nodiscard]] const std::string& directory() const;
+  /// The same as "/proc/self/fd/N", which also works once this process may not search the folders above it: bpffs is
+  /// root's. Empty: private.
+  [[nodiscard]] std::string reachable_directory() const;
   /// Removes the pins of the maps. Programs that are attached keep theirs.
   Result<void> unpin();
   /// Whether this process keeps the table: ends connections that are over and logs them. One process does at a time

@@ -53,6 +53,9 @@ enum sonde_wire_seen {
 	SONDE_WIRE_SAW_FIN = 1,
 	SONDE_WIRE_SAW_RESET = 2,
 	SONDE_WIRE_FIN_ACKNOWLEDGED = 4, // by the other side
+	SONDE_WIRE_FIRST_FIN = 8,        // of the two sides, this one's FIN came first
+	SONDE_WIRE_PORT_REUSED = 16,     // of the client: its FLOWS keys are gone, the element is FREED, and nobody has
+					 // said yet that it is over; user space clears it
 };
 
 // Packets of one side: how they are rewritten, and what has been seen of them. 128 bytes.
@@ -96,7 +99,8 @@ struct sonde_wire_connection {
 	__u64 spliced;
 	__u64 freed;
 	__u32 record_parts; // in RECORDS
-	__u32 reserved[5];
+	__u32 record_bytes;
+	__u32 reserved[4];
 	struct sonde_wire_side_state sides[2]; // by enum sonde_wire_side
 };
 
