@@ -63,6 +63,14 @@ std::uint32_t read_xdp_program(const rtattr& nested) {
   return program;
 }
 
+std::string read_kind(const rtattr& nested) {
+  auto left = static_cast<int>(RTA_PAYLOAD(&nested));
+  for (const auto* entry = static_cast<const rtattr*>(RTA_DATA(&nested)); RTA_OK(entry, left);
+       entry = RTA_NEXT(entry, left))
+    if (entry->rta_type == IFLA_INFO_KIND) return static_cast<const char*>(RTA_DATA(entry));
+  return {};
+}
+
 InterfaceInfo read_interface(const nlmsghdr& message) {
   const auto& link = *static_cast<const ifinfomsg*>(NLMSG_DATA(&message));
   InterfaceInfo info;
@@ -75,6 +83,8 @@ InterfaceInfo read_interface(const nlmsghdr& message) {
       case IFLA_IFNAME: info.name = static_cast<const char*>(RTA_DATA(&attribute)); break;
       case IFLA_STATS64: info.counters = read_counters(attribute); break;
       case IFLA_XDP: info.xdp_program = read_xdp_program(attribute); break;
+      case IFLA_MASTER: info.master = attribute_value<std::uint32_t>(attribute); break;
+      case IFLA_LINKINFO: info.kind = read_kind(attribute); break;
     }
   });
   return info;

@@ -29,6 +29,8 @@ struct InterfaceInfo {
   bool loopback = false;
   LinkType link_type = LinkType::ethernet;
   std::uint32_t xdp_program = 0;  ///< id, 0: none
+  std::uint32_t master = 0;       ///< ifindex of the bridge, bond or VRF that it is a member of; 0: none
+  std::string kind;               ///< as `ip link add type` says it; empty: a device of its driver
   InterfaceCounters counters;
 };
 

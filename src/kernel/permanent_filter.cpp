@@ -9,11 +9,6 @@
 namespace sonde::kernel {
 namespace {
 
-// tc and others number their filters from 1 and from 49152 on; a filter of somebody else with both of these is not
-// replaced but refused by the kernel, because it is no BPF filter or has another name.
-constexpr std::uint32_t priority = 1;
-constexpr std::uint32_t handle = 0x736f6e64;  // "sond"
-
 bpf_tc_hook make_hook(std::uint32_t ifindex, TcDirection direction) {
   bpf_tc_hook hook{};
   hook.sz = sizeof(hook);
@@ -22,21 +17,22 @@ bpf_tc_hook make_hook(std::uint32_t ifindex, TcDirection direction) {
   return hook;
 }
 
-bpf_tc_opts make_options() {
+bpf_tc_opts make_options(FilterIdentity identity) {
   bpf_tc_opts options{};
   options.sz = sizeof(options);
-  options.handle = handle;
-  options.priority = priority;
+  options.handle = identity.handle;
+  options.priority = identity.priority;
   return options;
 }
 
 }  // namespace
 
-Result<void> set_permanent_filter(int program_fd, std::uint32_t ifindex, TcDirection direction) {
+Result<void> set_permanent_filter(int program_fd, std::uint32_t ifindex, TcDirection direction,
+                                  FilterIdentity identity) {
   auto hook = make_hook(ifindex, direction);
   const int created = bpf_tc_hook_create(&hook);
   if (created != 0 && created != -EEXIST) return fail_errno(-created, "cannot create the clsact qdisc");
-  auto options = make_options();
+  auto options = make_options(identity);
   options.prog_fd = program_fd;
   options.flags = BPF_TC_F_REPLACE;
   const int error = -bpf_tc_attach(&hook, &options);
@@ -45,15 +41,15 @@ Result<void> set_permanent_filter(int program_fd, std::uint32_t ifindex, TcDirec
   return fail_errno(error, "cannot attach by clsact");
 }
 
-bool has_permanent_filter(std::uint32_t ifindex, TcDirection direction) {
+bool has_permanent_filter(std::uint32_t ifindex, TcDirection direction, FilterIdentity identity) {
   const auto hook = make_hook(ifindex, direction);
-  auto options = make_options();
+  auto options = make_options(identity);
   return bpf_tc_query(&hook, &options) == 0;
 }
 
-Result<void> remove_permanent_filter(std::uint32_t ifindex, TcDirection direction) {
+Result<void> remove_permanent_filter(std::uint32_t ifindex, TcDirection direction, FilterIdentity identity) {
   const auto hook = make_hook(ifindex, direction);
-  const auto options = make_options();
+  const auto options = make_options(identity);
   const int error = -bpf_tc_detach(&hook, &options);
   // Neither the interface, nor the qdisc, nor the filter: it is not there.
   if (error != 0 && error != ENOENT && error != EINVAL && error != ENODEV)

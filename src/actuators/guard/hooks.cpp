@@ -17,6 +17,9 @@
 namespace sonde::guard {
 namespace {
 
+// Before the filters of all others.
+constexpr kernel::FilterIdentity filter{.handle = 0x736f6e64 /* "sond" */, .priority = kernel::first_filter_priority};
+
 // In the order in which they are tried.
 constexpr std::array kinds{
     HookKind{"-xdp-native", "native XDP", "native", Side::receive, true},
@@ -64,7 +67,7 @@ Result<kernel::Link> attach_link(const HookKind& kind, int program, std::uint32_
 // that nobody knows of.
 Result<void> take_filter(const std::string& path, const HookKind& kind, int program, std::uint32_t ifindex) {
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno("cannot make " + path);
-  auto set = kernel::set_permanent_filter(program, ifindex, direction_of(kind));
+  auto set = kernel::set_permanent_filter(program, ifindex, direction_of(kind), filter);
   if (!set) ::rmdir(path.c_str());
   return set;
 }
@@ -108,7 +111,7 @@ const HookKind* find_kind(std::string_view suffix) {
 }
 
 bool is_gone(const std::string& path, const Hook& hook) {
-  if (!hook.kind->is_link) return !kernel::has_permanent_filter(hook.ifindex, direction_of(*hook.kind));
+  if (!hook.kind->is_link) return !kernel::has_permanent_filter(hook.ifindex, direction_of(*hook.kind), filter);
   const auto link = kernel::open_pin(path);
   if (!link || !*link) return true;
   const auto facts = kernel::link_facts(link->get());
@@ -166,7 +169,8 @@ Result<void> renew_hook(const std::string& directory, const kernel::Object& prog
                         const kernel::InterfaceInfo& interface, const Hook& hook) {
   const auto program = program_for(programs, interface, *hook.kind);
   if (!program) return std::unexpected(program.error());
-  if (!hook.kind->is_link) return kernel::set_permanent_filter(*program, hook.ifindex, direction_of(*hook.kind));
+  if (!hook.kind->is_link)
+    return kernel::set_permanent_filter(*program, hook.ifindex, direction_of(*hook.kind), filter);
   const auto link = kernel::open_pin(pin_path(directory, hook.ifindex, *hook.kind));
   if (!link) return std::unexpected(link.error());
   return kernel::update_link(link->get(), *program);
@@ -181,7 +185,7 @@ Result<void> release_hook(const std::string& directory, const Hook& hook) {
       if (auto detached = kernel::detach_link(link->get()); !detached) return detached;
     return kernel::remove_pin(path);
   }
-  auto removed = kernel::remove_permanent_filter(hook.ifindex, direction_of(*hook.kind));
+  auto removed = kernel::remove_permanent_filter(hook.ifindex, direction_of(*hook.kind), filter);
   if (removed && ::rmdir(path.c_str()) != 0 && errno != ENOENT) return fail_errno("cannot remove " + path);
   return removed;
 }

@@ -23,19 +23,22 @@ class Attachment {
   struct Interface {
     std::uint32_t ifindex = 0;
     std::string name;
-    std::string hook;  ///< "tcx", "clsact"
+    std::string hook;     ///< "tcx", "clsact"; empty: packets that come by it are not forwarded
+    std::string failure;  ///< why not; follow() tries again
   };
 
   /// To every interface of the calling thread's network namespace that hands packets to the IP stack itself: not
   /// loopback, and not members of a bridge or bond. Behind the programs that are there. Where an earlier process left
   /// the program of its own, it is exchanged for this one: every packet meets one of the two. `directory`: for the
-  /// pins of links; empty: nothing is pinned, and it ends with this object.
+  /// pins of links; empty: nothing is pinned, and it ends with this object. An interface that cannot be taken is an
+  /// error: what came by it would wait for sockets that sleep.
   [[nodiscard]] static Result<std::unique_ptr<Attachment>> make(const WirePrograms& programs,
                                                                 const std::string& directory);
   /// What make() left in the directory stays; without a directory it is taken off.
   ~Attachment();
 
-  /// Interfaces that have come since, and those that have gone. Quick if there are none. Not by two threads at once.
+  /// Interfaces that have come since, and those that have gone or become members of a bridge. Quick if there are none.
+  /// Not by two threads at once. Needs CAP_NET_ADMIN, and to be the owner of the directory.
   void follow();
   [[nodiscard]] const std::vector<Interface>& interfaces() const;
 
@@ -50,7 +53,7 @@ class Attachment {
 
 /// What the program needs to look up routes as a socket of this host does: bpf_fib_lookup() says
 /// BPF_FIB_LKUP_RET_FWD_DISABLED unless forwarding is on for loopback. Nothing is ever forwarded from there. Done for
-/// IPv4 and IPv6 (if there is any) of this network namespace, and not undone.
+/// IPv4 and IPv6 (if there is any) of this network namespace, and not undone. Routes that routers have announced stay.
 [[nodiscard]] Result<void> allow_route_lookup();
 
 }  // namespace sonde::proxy
