@@ -87,7 +87,7 @@ struct sonde_wire_side_state {
 	__u64 packets;         // as the network had them: GSO segments count one each
 	__u64 repeated;        // of these, with bytes that had been sent before
 	__u64 last_seen;       // CLOCK_MONOTONIC, ns
-	__u64 unused;
+	__u64 counted;         // of user space: bytes that it has added to its statistics
 };
 
 // Element of CONNECTIONS, an array that user space maps. 320 bytes.
@@ -100,7 +100,8 @@ struct sonde_wire_connection {
 	__u64 freed;
 	__u32 record_parts; // in RECORDS
 	__u32 record_bytes;
-	__u32 reserved[4];
+	__u32 ended;    // of user space: its end has been told, and only late packets are waited for
+	__u32 reserved[3];
 	struct sonde_wire_side_state sides[2]; // by enum sonde_wire_side
 };
 
