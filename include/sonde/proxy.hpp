@@ -4,6 +4,7 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -179,7 +180,7 @@ struct ProxyStartOptions {
 };
 
 /// A proxy of this process, in the network namespace of the calling thread. Its programs and maps live as long as the
-/// process, but for the DNS cache, which may be pinned. Not more than one object at a time.
+/// process, but for the DNS cache, which may be pinned, and the wire splice. Not more than one object at a time.
 ///
 ///     auto config = sonde::read_proxy_config("proxy.json");
 ///     auto proxy = sonde::Proxy::start(*config, {.config_path = "proxy.json"});
@@ -194,7 +195,7 @@ class SONDE_EXPORT Proxy {
 
   Proxy(Proxy&&) noexcept;
   Proxy& operator=(Proxy&&) noexcept;
-  /// Ends at once: connections are reset.
+  /// Ends at once: connections are reset, but for those on the wire, which go on.
   ~Proxy();
 
   /// Waits until the proxy has ended: by stop(), or because it handed its listeners over and its connections are over.
@@ -221,8 +222,63 @@ class SONDE_EXPORT Proxy {
   std::unique_ptr<State> state_;
 };
 
-/// Asks the proxy at a control socket: "reload", "status" or "stop". Gives its answer; an error is what it said.
+/// Asks the proxy at a control socket: "reload", "status", "stop", "drain" or "abort". Gives its answer; an error is what
+/// it said, or has the code ENOENT or ECONNREFUSED: no proxy is there.
 [[nodiscard]] SONDE_EXPORT Result<std::string> ask_proxy(const std::string& control, std::string_view request);
+
+/// What has come from one of the two peers of a connection since it was put on the wire.
+struct ProxyWireStream {
+  std::uint64_t bytes = 0;     ///< of payload, each once
+  std::uint64_t packets = 0;   ///< as the network had them
+  std::uint64_t repeated = 0;  ///< of these, with bytes that had come before: retransmissions
+  bool ended = false;          ///< its FIN has come
+};
+
+enum class ProxyWireState : std::uint8_t {
+  joining,      ///< packets are forwarded, and the proxy's sockets hold bytes still
+  spliced,      ///< packets are forwarded, and no process is needed
+  half_closed,  ///< the same, and one of the two streams has ended
+  closing,      ///< both have, or a peer has reset the connection
+  aborted,      ///< a peer that sends a packet is answered with a reset
+};
+
+/// A connection of the wire splice.
+struct ProxyWireConnection {
+  std::uint64_t id = 0;  ///< never used twice until the host boots
+  ProxyWireState state = ProxyWireState::spliced;
+  Endpoint client;
+  Endpoint listener;  ///< the proxy's end of the client's connection
+  Endpoint proxy;     ///< and of the upstream's
+  Endpoint upstream;
+  std::string server_name;           ///< in the ClientHello; empty: not known
+  std::string route;                 ///< empty: not known
+  std::chrono::nanoseconds age{0};   ///< since it was put on the wire
+  std::chrono::nanoseconds idle{0};  ///< since the last packet of either peer
+  ProxyWireStream from_client, from_upstream;
+};
+
+/// "joining", "spliced", "half-closed", "closing", "aborted".
+[[nodiscard]] SONDE_EXPORT const char* proxy_wire_state_name(ProxyWireState state);
+
+/// Connections that are on the wire in the network namespace of the calling thread, whether a proxy runs or not. Needs
+/// root. Changes nothing.
+[[nodiscard]] SONDE_EXPORT Result<std::vector<ProxyWireConnection>> list_wire_connections();
+
+/// What drain_wire() and abort_wire() tell.
+struct ProxyWireWatch {
+  /// A connection is over; its line of the access log. On another thread.
+  std::function<void(const std::string& line)> ended;
+  /// So many are left. Asked several times a second; false: wait no longer.
+  std::function<bool(std::uint32_t left)> waiting;
+};
+
+/// For connections that a proxy has left on the wire of this network namespace when it ended. Does for them what it did
+/// (those that are idle too long are reset, by `timeouts` and `wire` of the configuration), until none is left; then
+/// removes programs and maps from the kernel. Gives how many are left: 0, or as many as there were when `waiting` said
+/// false; these go on. An error if a proxy runs: ask_proxy() that.
+[[nodiscard]] SONDE_EXPORT Result<std::uint32_t> drain_wire(const ProxyConfig& config, const ProxyWireWatch& watch);
+/// Resets them, both peers, and removes programs and maps from the kernel. Gives how many there were.
+[[nodiscard]] SONDE_EXPORT Result<std::uint32_t> abort_wire(const ProxyWireWatch& watch);
 
 /// What can be said of a forwarding path on this host.
 struct ProxyPathState {
