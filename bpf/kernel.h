@@ -256,8 +256,35 @@ struct inet_connection_sock {
 	__u8 icsk_pending;        /* timer: 0 none, 1 RTO, 2 RACK, 3 zero window, 5 tail-loss probe */
 } SONDE_CORE;
 
+struct rb_node;
+struct rb_root {
+	struct rb_node *rb_node; /* NULL: empty */
+} SONDE_CORE;
+
+/* What the peer's SYN said, and its last timestamp. */
+struct tcp_options_received {
+	__u32 ts_recent;
+	__u16 tstamp_ok : 1;
+	__u16 sack_ok : 3;
+	__u16 snd_wscale : 4; /* of the windows that the peer announces */
+	__u16 rcv_wscale : 4; /* of ours */
+	__u16 mss_clamp;
+} SONDE_CORE;
+
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
+	__u32 rcv_nxt;
+	__u32 snd_wnd;  /* bytes behind snd_una that the peer takes */
+	__u32 tsoffset; /* of our TSval beside the clock */
+	__u16 advmss;
+	__u8 ecn_flags;
+	__u8 is_mptcp : 1;
+	__u8 tcp_usec_ts : 1; /* timestamps in microseconds, Linux 6.7 */
+	struct tcp_options_received rx_opt;
+	struct rb_root out_of_order_queue;
+	void *md5sig_info; /* RFC 2385 */
+	void *ao_info;     /* RFC 5925, Linux 6.7 */
+	void *fastopen_rsk;
 	__u64 bytes_acked;
 	__u64 bytes_received;
 	__u64 bytes_sent;

@@ -17,8 +17,8 @@
 #include <utility>
 #include <vector>
 
-#include "actuators/proxy/forward/host_addresses.hpp"
 #include "base/socket_address.hpp"
+#include "kernel/host_addresses.hpp"
 #include "kernel/mapped_array.hpp"
 #include "kernel/object.hpp"
 #include "kernel/pins.hpp"
@@ -32,6 +32,8 @@ namespace sonde::proxy {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+using kernel::Address;
+using kernel::HostAddresses;
 using ListenerKey = std::pair<Address, std::uint16_t>;
 
 // What may lie unread in a receiver; a message more if it holds nothing. TCP lets as much lie (net.ipv4.tcp_rmem[2]).

@@ -27,6 +27,14 @@ std::string unwanted(const ProxyConfig& config, bool asked_for) {
   return asked_for ? "" : "not asked for";
 }
 
+ProxyPathState try_wire(const std::string& reason_against, const ProxyConfig& config, std::unique_ptr<Wire>& place) {
+  if (!reason_against.empty()) return {ProxyForwarding::wire, false, reason_against};
+  auto made = Wire::make({.connections = config.wire.connections});
+  if (!made) return {ProxyForwarding::wire, false, made.error().text()};
+  place = std::move(*made);
+  return {ProxyForwarding::wire, true, "not tried"};
+}
+
 /// Makes it and tries it; leaves it in `place` if it is good.
 ProxyPathState try_kernel_path(ProxyForwarding kind, const std::string& reason_against, const PathMaker& maker,
                                const ProxyConfig& config, std::unique_ptr<KernelPath>& place) {
@@ -62,6 +70,9 @@ Paths make_paths(const ProxyConfig& config, const PathMakers& makers) {
   Paths paths;
   const bool asks_bypass = wants(config, automatic) || wants(config, bypass);
   paths.states.push_back(try_kernel_path(bypass, unwanted(config, asks_bypass), makers.bypass, config, paths.bypass));
+  const bool asks_wire = wants(config, automatic) || wants(config, ProxyForwarding::wire);
+  paths.states.push_back(
+      try_wire(config.ebpf.enabled ? asks_wire ? "" : "not asked for" : "ebpf.enabled is false", config, paths.wire));
   paths.states.push_back(
       try_kernel_path(sockmap, unwanted(config, wants(config, sockmap)), makers.sockmap, config, paths.sockmap));
   if (auto* made = dynamic_cast<Bypass*>(paths.bypass.get())) made->reset_counters();

@@ -6,11 +6,13 @@
 #include <vector>
 
 #include "actuators/proxy/forward/path.hpp"
+#include "actuators/proxy/wire/wire.hpp"
 
 namespace sonde::proxy {
 
 struct Paths {
   std::unique_ptr<KernelPath> bypass;  ///< null: not here, or not wanted
+  std::unique_ptr<Wire> wire;
   std::unique_ptr<KernelPath> sockmap;
   bool splice = true;
   std::vector<ProxyPathState> states;  ///< one a path, in the order of ProxyForwarding, automatic left out

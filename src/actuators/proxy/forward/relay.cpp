@@ -9,6 +9,7 @@
 #include <array>
 #include <utility>
 
+#include "actuators/proxy/forward/hand_over.hpp"
 #include "actuators/proxy/forward/relay_pool.hpp"
 #include "actuators/proxy/forward/relay_stream.hpp"
 
@@ -61,6 +62,7 @@ struct Relay::State final : Waker, Turn {
         idle(options.idle),
         half_closed(options.half_closed),
         active(on.now()),
+        hand_over(options.wire, options.wire_after_bytes, options.wire_after, on.now()),
         splice(options.splice),
         client_prepared(options.client_prepared) {}
   ~State() override {
@@ -95,7 +97,9 @@ struct Relay::State final : Waker, Turn {
   std::chrono::milliseconds half_closed;
   Clock::time_point active;  ///< when the last byte was seen
   Carried kernel_seen;       ///< by when the timer fired last
-  RelayResult result;        ///< once it is over
+  HandOver hand_over;
+  RelayResult before_wire;  ///< what had been carried when the connection joined it
+  RelayResult result;       ///< once it is over
   bool splice;
   bool client_prepared;
   bool begun = false;  ///< the kernel's path may carry the client's bytes
@@ -121,6 +125,15 @@ struct Relay::State final : Waker, Turn {
   /// False: that was the end of the relay.
   [[nodiscard]] bool pass_on_end(Direction direction);
   void arm();
+  void join_wire();
+  void leave_for_wire();
+  [[nodiscard]] std::uint64_t moved() const {
+    return to_upstream.copied() + to_upstream.spliced() + to_client.copied() + to_client.spliced();
+  }
+  [[nodiscard]] Carried carried_by_kernel() const {
+    if (hand_over.is_joining()) return hand_over.carried();
+    return kernel ? kernel->carried() : Carried{};
+  }
   [[nodiscard]] bool half_ended() const { return first_end != RelayEndReason::stopped; }
   [[nodiscard]] std::chrono::milliseconds limit() const { return half_ended() ? std::min(idle, half_closed) : idle; }
 };
@@ -149,9 +162,6 @@ StreamStep Relay::State::pump_to_upstream() {
 
 // A reset overtakes nothing that could still be written: both ways are pumped before it is passed on.
 void Relay::State::go_on() {
-  const auto moved = [this] {
-    return to_upstream.copied() + to_upstream.spliced() + to_client.copied() + to_client.spliced();
-  };
   const std::uint64_t before = moved();
   const StreamStep outward = pump_to_upstream();
   StreamStep inward = pump_to_client();
@@ -177,7 +187,23 @@ void Relay::State::go_on() {
     ++soon;
     pool.turns->add(*this);
   }
+  if (!half_ended() && hand_over.is_due(moved(), loop.now())) join_wire();
   if (!timer.is_set() || was_half_ended != half_ended() || waits_for_path) arm();
+}
+
+// From here on only what is on its way through the two sockets is relayed; see wire.hpp.
+void Relay::State::join_wire() {
+  before_wire = count();
+  hand_over.join({client->fd(), upstream->fd(), to_upstream.held(), to_client.held()}, loop.now());
+  if (hand_over.is_joining()) arm();
+}
+
+void Relay::State::leave_for_wire() {
+  over = true;
+  timer.cancel();
+  leave();
+  result = before_wire;
+  observer.relay_handed_over(owner, hand_over.index(), client->release(), upstream->release(), before_wire);
 }
 
 bool Relay::State::pass_on_end(Direction direction) {
@@ -207,12 +233,16 @@ void Relay::State::arm() {
   auto when = active + limit();
   if (kernel) when = std::min(when, loop.now() + std::max<Clock::duration>(limit() / 4, 1ms));
   if (waits_for_path) when = std::min(when, loop.now() + path_interval);
+  if (hand_over.is_joining()) when = std::min(when, hand_over.next_try());
   timer.set(loop, when);
 }
 
 void Relay::State::look_at_time() {
-  if (kernel) {
-    const Carried seen = kernel->carried();
+  if (hand_over.is_joining() && loop.now() >= hand_over.next_try() &&
+      hand_over.settle(client->fd(), upstream->fd(), loop.now()))
+    return leave_for_wire();
+  if (kernel || hand_over.is_joining()) {
+    const Carried seen = carried_by_kernel();
     if (seen.to_upstream != kernel_seen.to_upstream || seen.to_client != kernel_seen.to_client) active = loop.now();
     kernel_seen = seen;
   }
@@ -228,6 +258,7 @@ void Relay::State::reset_by(Side side) {
 
 RelayResult Relay::State::count() const {
   if (over) return result;
+  if (hand_over.is_joining()) return before_wire;
   return {.reason = RelayEndReason::stopped,
           .copied = {to_upstream.copied(), to_client.copied()},
           .spliced = {to_upstream.spliced(), to_client.spliced()},
@@ -239,6 +270,7 @@ void Relay::State::close(bool reset) {
   timer.cancel();
   leave();
   kernel.reset();
+  if (hand_over.is_joining()) hand_over.abort(client->fd(), upstream->fd());
   if (reset) {
     reset_on_close(client->fd());
     reset_on_close(upstream->fd());
@@ -250,6 +282,7 @@ void Relay::State::close(bool reset) {
 // The observer may destroy this.
 void Relay::State::end(RelayEndReason reason, bool reset) {
   result = count();
+  if (hand_over.is_joining()) result.kernel = hand_over.carried();
   result.reason = reason;
   close(reset);
   if (starting) return pool.turns->add(*this);

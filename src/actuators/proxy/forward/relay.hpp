@@ -9,6 +9,7 @@
 
 #include "actuators/proxy/forward/path.hpp"
 #include "actuators/proxy/loop/loop.hpp"
+#include "actuators/proxy/wire/wire.hpp"
 
 namespace sonde::proxy {
 
@@ -55,7 +56,10 @@ struct RelayOptions {
   bool splice = true;  ///< through pipes once it is much at a time, else always through memory
   std::chrono::milliseconds idle{3'600'000};
   std::chrono::milliseconds half_closed{3'600'000};
-  bool client_prepared = false;  ///< prepare_for_relay() was done to the client's socket
+  bool client_prepared = false;             ///< prepare_for_relay() was done to the client's socket
+  Wire* wire = nullptr;                     ///< not null: handed over to it as soon as one of the next two holds
+  std::uint64_t wire_after_bytes = 0;       ///< carried, both ways together
+  std::chrono::milliseconds wire_after{0};  ///< since start(), at the next bytes
 };
 
 class Relay;
@@ -65,6 +69,10 @@ class RelayObserver {
  public:
   virtual ~RelayObserver() = default;
   virtual void relay_ended(Relay& relay, const RelayResult& result) = 0;
+  /// In place of relay_ended(): the connection is on the wire, and these sockets are frozen. `result`: what was carried
+  /// before it was. Only with RelayOptions::wire.
+  virtual void relay_handed_over(Relay& /*relay*/, std::uint32_t /*index*/, Fd /*client*/, Fd /*upstream*/,
+                                 const RelayResult& /*result*/) {}
 };
 
 /// Backpressure goes through: it reads no more than the other side takes, but for what one read brings (64 KiB, or a

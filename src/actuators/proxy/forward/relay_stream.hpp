@@ -42,6 +42,10 @@ class RelayStream {
   [[nodiscard]] StreamStep flush(Channel& to, const WriteGate& gate);
 
   [[nodiscard]] bool holds() const { return !held_.empty() || in_pipe_ != 0; }
+  /// Bytes read and not yet written.
+  [[nodiscard]] std::uint32_t held() const {
+    return static_cast<std::uint32_t>(held_.size()) - held_offset_ + in_pipe_;
+  }
   /// The end that was read may not have been the end.
   void read_again() { ended_ = false; }
   /// Bytes written to the destination.

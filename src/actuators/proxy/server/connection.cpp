@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <ranges>
+#include <utility>
 
 #include "actuators/proxy/process/log.hpp"
 #include "actuators/proxy/protocol/proxy_header.hpp"
@@ -141,6 +142,15 @@ void Connection::prepare(int fd, const Endpoint& address) {
   if (bypass && (way == ProxyForwarding::automatic || way == ProxyForwarding::bypass) &&
       bypass->suits(record_.peer, address))
     bypass->prepare_upstream(fd);
+  else if (may_use_wire(address))
+    worker_.paths().wire->prepare_upstream(fd, client_->fd());
+}
+
+bool Connection::may_use_wire(const Endpoint& upstream) const {
+  const auto way = wanted();
+  const auto& wire = worker_.paths().wire;
+  return wire && (way == ProxyForwarding::automatic || way == ProxyForwarding::wire) &&
+         wire->suits(record_.peer, upstream);
 }
 
 // Null: the relay carries it alone.
@@ -197,8 +207,14 @@ void Connection::relay() {
   auto kernel = take(pair);
   if (!kernel) kernel_path_ = ProxyForwarding::copy;
   const auto& timeouts = snapshot_->config.timeouts;
-  const RelayOptions options{worker_.paths().splice && wanted() != ProxyForwarding::copy, timeouts.idle,
-                             timeouts.half_closed, true};
+  RelayOptions options{worker_.paths().splice && wanted() != ProxyForwarding::copy, timeouts.idle, timeouts.half_closed,
+                       true};
+  if (!kernel && may_use_wire(pair.upstream_remote)) {
+    const bool asked_for = wanted() == ProxyForwarding::wire;
+    options.wire = worker_.paths().wire.get();
+    options.wire_after_bytes = asked_for ? 0 : snapshot_->config.wire.after_bytes;
+    options.wire_after = snapshot_->config.wire.after;
+  }
   relay_ = std::make_unique<Relay>(worker_.loop(), worker_.pool(), std::move(client_), std::move(upstream_.channel),
                                    std::move(bytes), std::move(kernel), options, *this);
   relay_->start();
@@ -239,16 +255,26 @@ void Connection::count_path(const RelayResult& result) {
     if (path == record_.path) worker_.count(counter);
 }
 
-void Connection::relay_ended(Relay&, const RelayResult& result) {
+void Connection::set_bytes(const RelayResult& result) {
   const auto total = result.total();
   record_.bytes_received = total.to_upstream - std::min(total.to_upstream, own_bytes_);
   record_.bytes_sent = total.to_client;
   record_.bytes_by_kernel = result.kernel.to_upstream + result.kernel.to_client;
-  record_.end = relay_end_reason_name(result.reason);
   worker_.statistics().add_traffic(worker_.index(), record_.client, record_.bytes_received - reported_received_,
                                    record_.bytes_sent - reported_sent_);
+}
+
+void Connection::relay_ended(Relay&, const RelayResult& result) {
+  set_bytes(result);
+  record_.end = relay_end_reason_name(result.reason);
   count_path(result);
   finish();
+}
+
+void Connection::relay_handed_over(Relay&, std::uint32_t index, Fd client, Fd upstream, const RelayResult& result) {
+  set_bytes(result);
+  log(LogLevel::info, "wire", "{} {} {}", index, client.release(), upstream.release());
+  worker_.forget(*this);
 }
 
 void Connection::abort() {

@@ -28,6 +28,7 @@ class Connection final : public RelayObserver {
   void report_traffic();
 
   void relay_ended(Relay& relay, const RelayResult& result) override;
+  void relay_handed_over(Relay& relay, std::uint32_t index, Fd client, Fd upstream, const RelayResult& result) override;
 
   std::list<std::unique_ptr<Connection>>::iterator place;  ///< in the worker's list
 
@@ -39,8 +40,10 @@ class Connection final : public RelayObserver {
   [[nodiscard]] Endpoint local_address() const;
   void relay();
   [[nodiscard]] ProxyForwarding wanted() const;
+  [[nodiscard]] bool may_use_wire(const Endpoint& upstream) const;
   [[nodiscard]] std::unique_ptr<KernelRelay> take(const SocketPair& pair);
   void prepare(int fd, const Endpoint& address);
+  void set_bytes(const RelayResult& result);
   void count_path(const RelayResult& result);
   void finish();
 

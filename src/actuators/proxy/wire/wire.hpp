@@ -45,7 +45,7 @@ class Wire {
   /// Whether both peers are remote, so that their packets come and go by an interface. Cheap.
   [[nodiscard]] bool suits(const Endpoint& client_remote, const Endpoint& upstream_remote) const;
   /// Before connect() of an upstream socket: its peer is told to send no longer segments than the client takes.
-  void prepare_upstream(int upstream_fd, int client_fd, const Endpoint& upstream_remote) const;
+  void prepare_upstream(int upstream_fd, int client_fd) const;
   /// From now on packets of both take the wire. `index` is the element of the table then.
   [[nodiscard]] sonde_wire_verdict join(const WireJoin& request, std::uint32_t& index);
   /// Both sockets are frozen, and the connection needs its process no more. False: they hold something still, or have
@@ -59,8 +59,8 @@ class Wire {
 
   struct Counts {
     std::uint64_t joined = 0;
-    std::uint64_t no_place = 0;                                    ///< the table was full
-    std::array<std::uint64_t, SONDE_WIRE_VERDICTS> verdicts{};     ///< of join(), by sonde_wire_verdict
+    std::uint64_t no_place = 0;                                 ///< the table was full
+    std::array<std::uint64_t, SONDE_WIRE_VERDICTS> verdicts{};  ///< of join(), by sonde_wire_verdict
   };
   [[nodiscard]] Counts counts() const;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "actuators/proxy/forward/host_addresses.hpp"
+#include "kernel/host_addresses.hpp"
 
 #include <linux/if_addr.h>
 #include <netinet/in.h>
@@ -11,7 +11,7 @@
 #include "kernel/netlink.hpp"
 #include "sonde/endpoint.hpp"
 
-namespace sonde::proxy {
+namespace sonde::kernel {
 namespace {
 
 bool is_loopback_ipv4(const Address& address) { return Endpoint{address, 0}.is_ipv4() && address[12] == 127; }
@@ -22,7 +22,7 @@ void collect(const nlmsghdr& message, std::vector<Address>& addresses) {
   if (message.nlmsg_type != RTM_NEWADDR) return;
   const auto* header = reinterpret_cast<const ifaddrmsg*>(NLMSG_DATA(&message));
   Address address{};
-  kernel::for_each_attribute(message, sizeof(ifaddrmsg), [&](const rtattr& attribute) {
+  for_each_attribute(message, sizeof(ifaddrmsg), [&](const rtattr& attribute) {
     // IFA_LOCAL is the interface's own address where IFA_ADDRESS is the peer's (point to point).
     const bool own = attribute.rta_type == IFA_LOCAL;
     if (header->ifa_family == AF_INET && own && RTA_PAYLOAD(&attribute) == 4) {
@@ -39,9 +39,9 @@ void collect(const nlmsghdr& message, std::vector<Address>& addresses) {
 }  // namespace
 
 Result<HostAddresses> HostAddresses::make() {
-  auto changes = kernel::open_rtnetlink(RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR);
+  auto changes = open_rtnetlink(RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR);
   if (!changes) return std::unexpected(changes.error());
-  auto requests = kernel::open_rtnetlink();
+  auto requests = open_rtnetlink();
   if (!requests) return std::unexpected(requests.error());
   HostAddresses host(std::move(*changes), std::move(*requests));
   if (auto done = host.read(); !done) return std::unexpected(done.error());
@@ -57,8 +57,8 @@ Result<void> HostAddresses::read() {
   request.header.nlmsg_type = RTM_GETADDR;
   request.address.ifa_family = AF_UNSPEC;
   std::vector<Address> found;
-  auto done = kernel::dump(requests_.get(), {reinterpret_cast<std::uint8_t*>(&request), sizeof(request)},
-                           [&](const nlmsghdr& message) { collect(message, found); });
+  auto done = dump(requests_.get(), {reinterpret_cast<std::uint8_t*>(&request), sizeof(request)},
+                   [&](const nlmsghdr& message) { collect(message, found); });
   if (!done) return done;
   std::ranges::sort(found);
   addresses_ = std::move(found);
@@ -67,7 +67,7 @@ Result<void> HostAddresses::read() {
 
 bool HostAddresses::refresh() {
   bool told = false;
-  const auto received = kernel::receive_waiting(changes_.get(), [&](const nlmsghdr&) { told = true; });
+  const auto received = receive_waiting(changes_.get(), [&](const nlmsghdr&) { told = true; });
   if (received && !told) return false;  // an error: messages were lost
   const auto before = addresses_;
   return read() && addresses_ != before;
@@ -77,4 +77,4 @@ bool HostAddresses::contains(const Address& address) const {
   return is_loopback_ipv4(address) || std::ranges::binary_search(addresses_, address);
 }
 
-}  // namespace sonde::proxy
+}  // namespace sonde::kernel

@@ -8,7 +8,7 @@
 #include "base/fd.hpp"
 #include "sonde/result.hpp"
 
-namespace sonde::proxy {
+namespace sonde::kernel {
 
 using Address = std::array<std::uint8_t, 16>;  // network byte order, IPv4 as ::ffff:a.b.c.d
 
@@ -32,4 +32,4 @@ class HostAddresses {
   std::vector<Address> addresses_;
 };
 
-}  // namespace sonde::proxy
+}  // namespace sonde::kernel

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* How two sockets become a connection on the wire. */
+#ifndef SONDE_PROXY_WIRE_JOIN_H
+#define SONDE_PROXY_WIRE_JOIN_H
+
+#include "wire_route.h"
+#include "wire_socket.h"
+
+enum {
+	/*
+	 * Milliseconds that the TSval of the first rewritten packet is ahead of the proxy's own: while a connection joins,
+	 * packets of the proxy's socket and rewritten ones reach the peer in any order, and none of the latter may look
+	 * old to it (PAWS, RFC 7323 5).
+	 */
+	TIMESTAMP_MARGIN = 500,
+	TIMESTAMP_OPTION = 12, /* bytes, with its padding */
+	/* What the IP header of IPv6 has more than that of IPv4. */
+	IPV6_EXCESS = IPV6_HEADER - IPV4_HEADER,
+};
+
+static __always_inline int is_ipv4(const __u32 *address)
+{
+	return !address[0] && !address[1] && address[2] == bpf_htonl(0xffff);
+}
+
+static __always_inline int socket_verdict(const struct wire_socket *socket)
+{
+	if (socket->ended)
+		return SONDE_WIRE_STREAM_ENDED;
+	if (socket->state != STATE_ESTABLISHED)
+		return SONDE_WIRE_NO_SOCKET;
+	if (socket->unsuited)
+		return SONDE_WIRE_UNSUITED_SOCKET;
+	if (socket->has_hole)
+		return SONDE_WIRE_OUT_OF_ORDER;
+	return SONDE_WIRE_JOINED;
+}
+
+/*
+ * What one peer's stream holds up at the proxy must fit into the window of the other, twice: what comes by the wire goes
+ * on top of it. `held`: bytes that user space has.
+ */
+static __always_inline int fits_window(const struct wire_socket *from, const struct wire_socket *to, __u32 held)
+{
+	__u32 total = (from->received - from->read) + held + (to->written - to->unacknowledged);
+
+	return (__u64)total * 2 <= to->window;
+}
+
+/*
+ * Whether segments of `from`'s peer, at most as long as `from` announced, are taken by `to`'s peer. Where the packet
+ * grows (IPv4 to IPv6), its sender is told the MTU by ICMP.
+ */
+static __always_inline int fits_segment(const struct wire_socket *from, const struct wire_socket *to, int grows)
+{
+	return from->own_segment <= to->peer_segment + (grows ? IPV6_EXCESS : 0);
+}
+
+static __always_inline int pair_verdict(const struct sonde_wire_join *join, const struct wire_socket *client,
+					const struct wire_socket *upstream)
+{
+	int client_ipv4 = is_ipv4(join->client.source), upstream_ipv4 = is_ipv4(join->upstream.source);
+
+	if (client->timestamps != upstream->timestamps)
+		return SONDE_WIRE_TIMESTAMPS_DIFFER;
+	if (!fits_segment(client, upstream, client_ipv4 && !upstream_ipv4) ||
+	    !fits_segment(upstream, client, upstream_ipv4 && !client_ipv4))
+		return SONDE_WIRE_SEGMENT_DIFFERS;
+	if (!fits_window(client, upstream, join->held_to_upstream) || !fits_window(upstream, client, join->held_to_client))
+		return SONDE_WIRE_UNSENT;
+	return SONDE_WIRE_JOINED;
+}
+
+/*
+ * Packets of `from`'s peer, which leave as if `to` sent them. Where the bytes stand in the two numberings: `to` has been
+ * given everything that was read from `from`, but for `held`.
+ */
+static __always_inline void fill_side(struct sonde_wire_side_state *side, const struct wire_socket *from,
+				      const struct wire_socket *to, __u32 held, const struct sonde_wire_flow *own,
+				      const struct sonde_wire_flow *other)
+{
+	__builtin_memcpy(side->source, other->destination, 16);
+	__builtin_memcpy(side->destination, other->source, 16);
+	side->source_port = other->destination_port;
+	side->destination_port = other->source_port;
+	side->sequence_delta = to->written - (from->read - held);
+	side->window_shift_in = from->window_shift_in;
+	side->window_shift_out = to->window_shift_out;
+	side->flags = (is_ipv4(own->source) ? 0 : SONDE_WIRE_FROM_IPV6) | (is_ipv4(other->source) ? 0 : SONDE_WIRE_TO_IPV6) |
+		      (from->timestamps ? SONDE_WIRE_TIMESTAMPS : 0) | (from->sack && !to->sack ? SONDE_WIRE_NO_SACK : 0) |
+		      (from->ecn && !to->ecn ? SONDE_WIRE_NO_ECN : 0);
+	side->timestamp_delta = to->clock + TIMESTAMP_MARGIN - from->echo;
+	side->echo_floor = to->echo;
+	side->start = from->read;
+	side->position = from->read;
+	side->acknowledgement = from->unacknowledged;
+}
+
+static __always_inline int insert_flows(const struct sonde_wire_join *join)
+{
+	struct sonde_wire_place client = {.connection = join->connection, .side = SONDE_WIRE_CLIENT};
+	struct sonde_wire_place upstream = {.connection = join->connection, .side = SONDE_WIRE_UPSTREAM};
+
+	if (bpf_map_update_elem(&FLOWS, &join->client, &client, BPF_NOEXIST))
+		return 0;
+	if (!bpf_map_update_elem(&FLOWS, &join->upstream, &upstream, BPF_NOEXIST))
+		return 1;
+	bpf_map_delete_elem(&FLOWS, &join->client);
+	return 0;
+}
+
+static __always_inline int join_sockets(struct __sk_buff *skb, const struct sonde_wire_join *join)
+{
+	struct sonde_wire_connection *connection = bpf_map_lookup_elem(&CONNECTIONS, &join->connection);
+	struct sonde_wire_side_state *of_client, *of_upstream;
+	struct wire_socket client = {}, upstream = {};
+	__u64 now = bpf_ktime_get_coarse_ns();
+	int verdict;
+
+	if (!connection || connection->phase != SONDE_WIRE_TAKEN)
+		return SONDE_WIRE_BAD_FRAME;
+	if (!find_socket(skb, &join->client, 1, &client) || !find_socket(skb, &join->upstream, 1, &upstream))
+		return SONDE_WIRE_NO_SOCKET;
+	verdict = socket_verdict(&client);
+	if (!verdict)
+		verdict = socket_verdict(&upstream);
+	if (!verdict)
+		verdict = pair_verdict(join, &client, &upstream);
+	if (verdict)
+		return verdict;
+	of_client = &connection->sides[SONDE_WIRE_CLIENT];
+	of_upstream = &connection->sides[SONDE_WIRE_UPSTREAM];
+	fill_side(of_client, &client, &upstream, join->held_to_upstream, &join->client, &join->upstream);
+	fill_side(of_upstream, &upstream, &client, join->held_to_client, &join->upstream, &join->client);
+	of_client->acknowledgement_delta = -of_upstream->sequence_delta;
+	of_upstream->acknowledgement_delta = -of_client->sequence_delta;
+	of_client->echo_delta = -of_upstream->timestamp_delta;
+	of_upstream->echo_delta = -of_client->timestamp_delta;
+	of_client->last_seen = of_upstream->last_seen = connection->joined = now;
+	if (!find_route(skb, of_client) || !find_route(skb, of_upstream))
+		return SONDE_WIRE_NO_ROUTE;
+	if (!insert_flows(join))
+		return SONDE_WIRE_NO_ROOM;
+	/* Both directions at once. x86 and arm64 let no program see this before what was written above it. */
+	__sync_lock_test_and_set(&connection->phase, SONDE_WIRE_JOINING);
+	return SONDE_WIRE_JOINED;
+}
+
+/* Whether what one peer sent has all been sent on by the proxy's sockets, and acknowledged by the other. */
+static __always_inline int has_passed(const struct wire_socket *from, const struct wire_socket *to, __u32 delta)
+{
+	return from->read == from->received && to->written == to->unacknowledged && to->written == from->received + delta;
+}
+
+/* A FIN that reached the socket, before the packets took the wire or across: forward_packet has not seen it. */
+static __always_inline void note_passed_end(struct sonde_wire_side_state *side, struct sonde_wire_side_state *other,
+					    const struct wire_socket *from)
+{
+	if (!from->ended || side->seen & SONDE_WIRE_SAW_FIN)
+		return;
+	side->fin = from->received;
+	__sync_fetch_and_or(&side->seen, SONDE_WIRE_SAW_FIN |
+						 (other->seen & SONDE_WIRE_SAW_FIN ? 0 : SONDE_WIRE_FIRST_FIN));
+	if (distance(other->acknowledgement + other->acknowledgement_delta, side->fin) >= 0)
+		__sync_fetch_and_or(&side->seen, SONDE_WIRE_FIN_ACKNOWLEDGED);
+}
+
+/* SONDE_WIRE_JOINED: the sockets are needed no more. */
+static __always_inline int inspect_sockets(struct __sk_buff *skb, const struct sonde_wire_join *join)
+{
+	struct sonde_wire_connection *connection = bpf_map_lookup_elem(&CONNECTIONS, &join->connection);
+	struct sonde_wire_side_state *of_client, *of_upstream;
+	struct wire_socket client = {}, upstream = {};
+
+	if (!connection)
+		return SONDE_WIRE_BAD_FRAME;
+	of_client = &connection->sides[SONDE_WIRE_CLIENT];
+	of_upstream = &connection->sides[SONDE_WIRE_UPSTREAM];
+	if (!find_socket(skb, &join->client, 0, &client) || !find_socket(skb, &join->upstream, 0, &upstream))
+		return SONDE_WIRE_NO_SOCKET;
+	if (client.has_hole || upstream.has_hole)
+		return SONDE_WIRE_OUT_OF_ORDER;
+	if (!has_passed(&client, &upstream, of_client->sequence_delta) ||
+	    !has_passed(&upstream, &client, of_upstream->sequence_delta))
+		return SONDE_WIRE_UNSENT;
+	note_passed_end(of_client, of_upstream, &client);
+	note_passed_end(of_upstream, of_client, &upstream);
+	return SONDE_WIRE_JOINED;
+}
+
+#endif
