@@ -20,9 +20,9 @@ enum class WireEndReason : std::uint8_t {
   upstream_reset,
   idle,
   half_closed,
-  too_old,    ///< WireLimits::max_age
-  aborted,    ///< by abort_all()
-  port_reused ///< the client began another connection from the same port
+  too_old,     ///< WireLimits::max_age
+  aborted,     ///< by abort_all()
+  port_reused  ///< the client began another connection from the same port
 };
 [[nodiscard]] const char* wire_end_reason_name(WireEndReason reason);
 
@@ -69,11 +69,14 @@ class WireKeeper {
   /// A connection of this process that is SPLICED now, and its frozen sockets: the client's is closed soon, the
   /// upstream's is held as long as the connection is, so that its port is.
   void add(std::uint32_t index, Fd client, Fd upstream);
-  /// Resets both sides of every connection, and waits until they are free. How many there were.
+  /// moved() for all connections until now, before this returns.
+  void report();
+  /// Resets both sides of every connection, and waits until they are free, some seconds. How many there were; 0:
+  /// another process keeps the table.
   std::uint32_t abort_all();
   /// Another process keeps the table from now on; sockets are held still.
   void stand_back();
-  /// Connections on the wire, whoever keeps them.
+  /// Connections on the wire that are not over, whoever keeps them.
   [[nodiscard]] std::uint32_t count() const;
 
  private:
