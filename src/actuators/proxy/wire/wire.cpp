@@ -81,6 +81,13 @@ sonde_wire_verdict run(int program_fd, sonde_wire_join& frame) {
   return static_cast<sonde_wire_verdict>(frame.verdict);
 }
 
+// If the process dies while a connection joins, its sockets must not end streams that go on on the wire: a FIN would
+// be taken for the end where bytes are to follow. A reset is out of order then, and ignored (RFC 5961 3).
+void reset_on_close(int fd) {
+  const linger at_once{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+}
+
 bool is_link_local(const Endpoint& endpoint) {
   return endpoint.address[0] == 0xfe && (endpoint.address[1] & 0xc0) == 0x80;
 }
@@ -175,10 +182,13 @@ sonde_wire_verdict Wire::join(const WireJoin& request, std::uint32_t& index) {
   const auto verdict = run(state_->join_fd, frame);
   ++state_->verdicts.at(verdict);
   index = *place;
-  if (verdict == SONDE_WIRE_JOINED)
+  if (verdict == SONDE_WIRE_JOINED) {
     ++state_->joined;
-  else  // nothing has seen it
+    reset_on_close(request.client_fd);
+    reset_on_close(request.upstream_fd);
+  } else {  // nothing has seen it
     std::atomic_ref(state_->table->at(*place).phase).store(SONDE_WIRE_FREE);
+  }
   return verdict;
 }
 

@@ -179,7 +179,11 @@ static __always_inline int parse_tcp(struct __sk_buff *skb, struct wire_packet *
 	    skb->len < packet->ip + packet->length)
 		return 0;
 	packet->payload = packet->length - before - packet->header;
-	packet->segments = skb->gso_segs ? skb->gso_segs : 1;
+	packet->segments = skb->gso_segs;
+	if (!packet->segments) /* virtio leaves the count of a GSO packet open */
+		packet->segments = skb->gso_size && packet->payload > skb->gso_size ?
+					   (packet->payload + skb->gso_size - 1) / skb->gso_size :
+					   1;
 	return 1;
 }
 
