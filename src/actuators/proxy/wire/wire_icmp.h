@@ -102,23 +102,25 @@ static __always_inline struct wire_error_scratch *clear_error_scratch(void)
 	return scratch;
 }
 
-/* Sum of bytes of the packet, which are at most 24 times 64; of more it is wrong. */
+/* Sum of 1 to 1536 bytes of the packet; of others it is wrong. */
 static __noinline __u32 sum_bytes(struct __sk_buff *skb, __u32 offset, __u32 length, __u32 sum)
 {
 	__u32 words[16];
 
-	for (int turn = 0; turn < 24 && length; turn++) {
-		__u32 size = length < sizeof(words) ? length : sizeof(words);
-
-		__builtin_memset(words, 0, sizeof(words));
-		asm volatile("" : "+r"(size));
-		if (size < 1 || size > sizeof(words) || bpf_skb_load_bytes(skb, offset, words, size))
+	for (int turn = 0; turn < 23 && length > sizeof(words); turn++) {
+		if (bpf_skb_load_bytes(skb, offset, words, sizeof(words)))
 			return 0;
 		sum = bpf_csum_diff(0, 0, words, sizeof(words), sum);
-		offset += size;
-		length -= size;
+		offset += sizeof(words);
+		length -= sizeof(words);
 	}
-	return sum;
+	/* In words of the verifier of Linux 6.1: 1 to 64. */
+	length = (length - 1) & (sizeof(words) - 1);
+	asm volatile("" : "+r"(length));
+	__builtin_memset(words, 0, sizeof(words));
+	if (bpf_skb_load_bytes(skb, offset, words, length + 1))
+		return 0;
+	return bpf_csum_diff(0, 0, words, sizeof(words), sum);
 }
 
 static __always_inline __u16 checksum_of(void *bytes, __u32 size, __u64 more)
@@ -406,17 +408,28 @@ static __noinline int forward_error(struct __sk_buff *skb, __u32 link, int is_ip
 	return send_error(skb, link, side->ifindex);
 }
 
-/* Any packet that is not of TCP. */
+/* Whether it may be an ICMP error. */
+static __always_inline int is_icmp(struct __sk_buff *skb, __u32 link)
+{
+	__u8 *protocol;
+
+	if (skb->protocol == bpf_htons(ETHER_TYPE_IPV4)) {
+		protocol = pull_bytes(skb, link + 9, 1);
+		return protocol && *protocol == IP_ICMP;
+	}
+	if (skb->protocol == bpf_htons(ETHER_TYPE_IPV6)) {
+		protocol = pull_bytes(skb, link + 6, 1);
+		return protocol && *protocol == IP_ICMPV6;
+	}
+	return 0;
+}
+
+/* One that is_icmp(). */
 static __always_inline int forward_icmp_error(struct __sk_buff *skb, __u32 link)
 {
-	__u32 is_ipv6 = skb->protocol == bpf_htons(ETHER_TYPE_IPV6);
-	__u8 protocol = 0;
-
-	if (skb->pkt_type != 0 || skb->vlan_present || (!is_ipv6 && skb->protocol != bpf_htons(ETHER_TYPE_IPV4)) ||
-	    bpf_skb_load_bytes(skb, link + (is_ipv6 ? 6 : 9), &protocol, sizeof(protocol)) ||
-	    protocol != (is_ipv6 ? IP_ICMPV6 : IP_ICMP))
+	if (skb->pkt_type != 0 || skb->vlan_present)
 		return VERDICT_NEXT;
-	return forward_error(skb, link, is_ipv6);
+	return forward_error(skb, link, skb->protocol == bpf_htons(ETHER_TYPE_IPV6));
 }
 
 /*
