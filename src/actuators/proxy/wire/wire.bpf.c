@@ -13,8 +13,6 @@
 enum {
 	/* In skb->tc_index of the copy that the stack is to have: it comes by forward_packet once more. */
 	FOR_STACK = 0x5357,
-	/* A sequence number that is farther away is nobody's: no window is greater (RFC 7323 2.3). */
-	WINDOW_AT_MOST = 1 << 30,
 };
 
 static __always_inline void tell_change(__u32 connection)
@@ -24,20 +22,8 @@ static __always_inline void tell_change(__u32 connection)
 
 static __always_inline void note_position(struct sonde_wire_side_state *side, const struct wire_packet *packet)
 {
-	__u32 end = packet->sequence + packet->payload;
-
-	if (!packet->payload)
-		return;
-	for (int turn = 0; turn < 4; turn++) {
-		__u64 before = *(volatile __u64 *)&side->position;
-		__s32 more = distance(end, before);
-
-		if (more <= 0)
-			__sync_fetch_and_add(&side->repeated, packet->segments);
-		if (more <= 0 || more > WINDOW_AT_MOST ||
-		    __sync_val_compare_and_swap(&side->position, before, before + more) == before)
-			return;
-	}
+	if (packet->payload && advance_position(side, packet->sequence + packet->payload) <= 0)
+		__sync_fetch_and_add(&side->repeated, packet->segments);
 }
 
 static __always_inline void note_acknowledgement(struct sonde_wire_side_state *side,
@@ -57,16 +43,39 @@ static __always_inline void note_acknowledgement(struct sonde_wire_side_state *s
 	tell_change(connection);
 }
 
+/*
+ * Whether the receiver may take this reset for the sender's own: it does if the sequence number is the one that it
+ * expects, and asks back about any other (RFC 5961 3). So nobody who knows no more than the ends has a connection
+ * forgotten.
+ */
+static __always_inline int is_plausible_reset(const struct sonde_wire_side_state *side,
+					      const struct sonde_wire_side_state *other, __u32 sequence)
+{
+	__u32 first = other->acknowledgement + other->acknowledgement_delta;
+	__u32 last = (__u32)side->position + !!(side->seen & SONDE_WIRE_SAW_FIN);
+
+	return sequence == first || (distance(sequence, first) > 0 && distance(sequence, last) <= 0);
+}
+
+/* One behind bytes that have not been seen yet stands until there is one behind those that have. */
+static __always_inline int is_plausible_fin(const struct sonde_wire_side_state *side, __u32 end)
+{
+	__s32 ahead = distance(end, side->position);
+
+	return side->seen & SONDE_WIRE_SAW_FIN ? !ahead : ahead >= 0 && ahead <= WINDOW_AT_MOST;
+}
+
 static __always_inline void note_end(struct sonde_wire_side_state *side, struct sonde_wire_side_state *other,
 				     const struct wire_packet *packet, __u32 connection)
 {
-	__u32 seen = 0;
+	__u32 end = packet->sequence + packet->payload, seen = 0;
 
-	if (packet->word & TCP_FIN && !(side->seen & SONDE_WIRE_SAW_FIN)) {
-		side->fin = packet->sequence + packet->payload + 1;
-		seen = SONDE_WIRE_SAW_FIN | (other->seen & SONDE_WIRE_SAW_FIN ? 0 : SONDE_WIRE_FIRST_FIN);
+	if (packet->word & TCP_FIN && is_plausible_fin(side, end)) {
+		side->fin = end + 1;
+		if (!(side->seen & SONDE_WIRE_SAW_FIN))
+			seen = SONDE_WIRE_SAW_FIN | (other->seen & SONDE_WIRE_SAW_FIN ? 0 : SONDE_WIRE_FIRST_FIN);
 	}
-	if (packet->word & TCP_RST)
+	if (packet->word & TCP_RST && is_plausible_reset(side, other, packet->sequence))
 		seen |= SONDE_WIRE_SAW_RESET;
 	if (!seen)
 		return;
@@ -244,9 +253,7 @@ static __always_inline int forward_tcp(struct __sk_buff *skb, __u32 link)
 
 static __always_inline int forward(struct __sk_buff *skb, __u32 link)
 {
-	int verdict = forward_tcp(skb, link);
-
-	return verdict == VERDICT_NEXT ? forward_icmp_error(skb, link) : verdict;
+	return is_icmp(skb, link) ? forward_icmp_error(skb, link) : forward_tcp(skb, link);
 }
 
 SEC("sonde/tc")

@@ -23,6 +23,7 @@ static __always_inline int is_checksum_partial(struct __sk_buff *skb, __u32 tcp)
 	bpf_skb_load_bytes(skb, tcp + TCP_CHECKSUM, &before, sizeof(before));
 	bpf_l4_csum_replace(skb, tcp + TCP_CHECKSUM, 0, 1, 0);
 	bpf_skb_load_bytes(skb, tcp + TCP_CHECKSUM, &after, sizeof(after));
+	bpf_skb_store_bytes(skb, tcp + TCP_CHECKSUM, &before, sizeof(before), 0);
 	return before == after;
 }
 
@@ -41,7 +42,10 @@ static __always_inline int cut_packet(struct __sk_buff *skb, const struct wire_p
 
 		return !bpf_skb_store_bytes(skb, packet->ip + 4, &payload, sizeof(payload), BPF_F_RECOMPUTE_CSUM);
 	}
-	if (size < IPV4_HEADER || size > IPV4_HEADER_AT_MOST || bpf_skb_load_bytes(skb, packet->ip, header, size))
+	if (size < IPV4_HEADER)
+		return 0;
+	keep_comparison(size);
+	if (size > IPV4_HEADER_AT_MOST || bpf_skb_load_bytes(skb, packet->ip, header, size))
 		return 0;
 	*(__u16 *)(header + 2) = bpf_htons(length);
 	*(__u16 *)(header + 10) = 0;
@@ -84,7 +88,10 @@ static __always_inline int store_header(struct __sk_buff *skb, const struct wire
 		checksum = ~fold_checksum(sum);
 	}
 	*(__u16 *)(header + TCP_CHECKSUM) = checksum;
-	if (size < TCP_HEADER || size > TCP_HEADER_AT_MOST)
+	if (size < TCP_HEADER)
+		return 0;
+	keep_comparison(size);
+	if (size > TCP_HEADER_AT_MOST)
 		return 0;
 	return !bpf_skb_store_bytes(skb, packet->tcp, header, size, BPF_F_RECOMPUTE_CSUM);
 }
@@ -109,7 +116,10 @@ static __noinline int acknowledge_to_stack(struct __sk_buff *skb, const struct w
 		bpf_l4_csum_replace(skb, packet->tcp + TCP_CHECKSUM, before, after, sizeof(after));
 		return VERDICT_NEXT;
 	}
-	if (!scratch || size < TCP_HEADER || size > TCP_HEADER_AT_MOST)
+	if (!scratch || size < TCP_HEADER)
+		return VERDICT_DROP;
+	keep_comparison(size);
+	if (size > TCP_HEADER_AT_MOST)
 		return VERDICT_DROP;
 	clear_headers(scratch);
 	header = scratch->tcp;

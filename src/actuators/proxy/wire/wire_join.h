@@ -14,9 +14,27 @@ enum {
 	 */
 	TIMESTAMP_MARGIN = 500,
 	TIMESTAMP_OPTION = 12, /* bytes, with its padding */
+	/* A sequence number that is farther away is nobody's: no window is greater (RFC 7323 2.3). */
+	WINDOW_AT_MOST = 1 << 30,
 	/* What the IP header of IPv6 has more than that of IPv4. */
 	IPV6_EXCESS = IPV6_HEADER - IPV4_HEADER,
 };
+
+/* By how many bytes `end`, the sequence number behind some, is ahead of all before; 0 or less: they have been before. */
+static __always_inline __s32 advance_position(struct sonde_wire_side_state *side, __u32 end)
+{
+	__s32 more = 0;
+
+	for (int turn = 0; turn < 4; turn++) {
+		__u64 before = *(volatile __u64 *)&side->position;
+
+		more = distance(end, before);
+		if (more <= 0 || more > WINDOW_AT_MOST ||
+		    __sync_val_compare_and_swap(&side->position, before, before + more) == before)
+			break;
+	}
+	return more;
+}
 
 static __always_inline int is_ipv4(const __u32 *address)
 {
@@ -92,7 +110,7 @@ static __always_inline void fill_side(struct sonde_wire_side_state *side, const 
 	side->timestamp_delta = to->clock + TIMESTAMP_MARGIN - from->echo;
 	side->echo_floor = to->echo;
 	side->start = from->read;
-	side->position = from->read;
+	side->position = from->received;
 	side->acknowledgement = from->unacknowledged;
 }
 
@@ -152,6 +170,12 @@ static __always_inline int has_passed(const struct wire_socket *from, const stru
 	return from->read == from->received && to->written == to->unacknowledged && to->written == from->received + delta;
 }
 
+/* Bytes that reached the socket, but not forward_packet. */
+static __always_inline void note_passed_bytes(struct sonde_wire_side_state *side, const struct wire_socket *from)
+{
+	advance_position(side, from->received - !!from->ended);
+}
+
 /* A FIN that reached the socket, before the packets took the wire or across: forward_packet has not seen it. */
 static __always_inline void note_passed_end(struct sonde_wire_side_state *side, struct sonde_wire_side_state *other,
 					    const struct wire_socket *from)
@@ -183,6 +207,8 @@ static __always_inline int inspect_sockets(struct __sk_buff *skb, const struct s
 	if (!has_passed(&client, &upstream, of_client->sequence_delta) ||
 	    !has_passed(&upstream, &client, of_upstream->sequence_delta))
 		return SONDE_WIRE_UNSENT;
+	note_passed_bytes(of_client, &client);
+	note_passed_bytes(of_upstream, &upstream);
 	note_passed_end(of_client, of_upstream, &client);
 	note_passed_end(of_upstream, of_client, &upstream);
 	return SONDE_WIRE_JOINED;

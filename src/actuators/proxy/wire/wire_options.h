@@ -59,7 +59,7 @@ static __always_inline void store_word(__u8 *options, __u32 at, __u32 word)
 static __always_inline void rewrite_blocks(const struct option_walk *walk, __u8 *options, __u32 at, __u32 size)
 {
 	if (walk->side->flags & SONDE_WIRE_NO_SACK) {
-		for (__u32 i = 0; i < 2 + 8 * SACK_BLOCKS_AT_MOST; i++)
+		for (__u32 i = 0; i < OPTIONS_AT_MOST; i++)
 			if (i < size)
 				options[place_of(at + i)] = OPTION_NOP;
 		return;
@@ -114,7 +114,10 @@ static __noinline int rewrite_any_options(struct __sk_buff *skb, const struct wi
 
 	if (!size)
 		return 1;
-	if (!scratch || size > OPTIONS_AT_MOST)
+	if (!scratch || size < 4)
+		return 0;
+	keep_comparison(size);
+	if (size > OPTIONS_AT_MOST)
 		return 0;
 	options = scratch->options;
 	__builtin_memset(options, 0, sizeof(scratch->options));

@@ -92,13 +92,18 @@ static __always_inline void rewrite_ipv4(__u8 *ip, const struct sonde_wire_side_
 	*(__u16 *)(ip + 10) = ~fold_checksum(sum);
 }
 
-static __always_inline void rewrite_ipv6(__u8 *ip, const struct sonde_wire_side_state *side, __u32 service)
+/* No checksum in this header makes up for what changes: a sum that the device has made (skb->csum) must be told. */
+static __always_inline void rewrite_ipv6(struct __sk_buff *skb, __u8 *ip, const struct sonde_wire_side_state *side,
+					 __u32 service)
 {
-	ip[0] = 0x60 | service >> 4;
-	ip[1] = (ip[1] & 15) | service << 4;
-	ip[7]--;
-	__builtin_memcpy(ip + 8, side->source, 16);
-	__builtin_memcpy(ip + 24, side->destination, 16);
+	__u32 first = bpf_ntohl(*(__u32 *)ip), second = bpf_ntohl(*(__u32 *)(ip + 4));
+	__u64 sum;
+
+	sum = exchange(ip, bpf_htonl(6u << 28 | service << 20 | (first & 0xfffff)));
+	sum += exchange(ip + 4, bpf_htonl(second - 1)); /* the hop limit, which is not 0 */
+	for (int i = 0; i < 4; i++)
+		sum += exchange(ip + 8 + 4 * i, side->source[i]) + exchange(ip + 24 + 4 * i, side->destination[i]);
+	bpf_csum_update(skb, fold_sum(sum)); /* does nothing if there is none */
 }
 
 /* A header of the other family. Do not fragment: the sender is told what is too long (RFC 7915 5.1). */
@@ -120,7 +125,7 @@ static __noinline int exchange_family(struct __sk_buff *skb, const struct wire_p
 		*(__u32 *)(header + 12) = side->source[3];
 		*(__u32 *)(header + 16) = side->destination[3];
 		*(__u16 *)(header + 10) = ~fold_checksum(bpf_csum_diff(0, 0, (__be32 *)header, IPV4_HEADER, 0));
-		return !bpf_skb_store_bytes(skb, packet->ip, header, IPV4_HEADER, 0);
+		return !bpf_skb_store_bytes(skb, packet->ip, header, IPV4_HEADER, BPF_F_RECOMPUTE_CSUM);
 	}
 	if (packet->tcp - packet->ip != IPV4_HEADER || bpf_skb_change_proto(skb, bpf_htons(ETHER_TYPE_IPV6), 0))
 		return 0;
@@ -131,7 +136,7 @@ static __noinline int exchange_family(struct __sk_buff *skb, const struct wire_p
 	header[7] = hops;
 	__builtin_memcpy(header + 8, side->source, 16);
 	__builtin_memcpy(header + 24, side->destination, 16);
-	return !bpf_skb_store_bytes(skb, packet->ip, header, IPV6_HEADER, 0);
+	return !bpf_skb_store_bytes(skb, packet->ip, header, IPV6_HEADER, BPF_F_RECOMPUTE_CSUM);
 }
 
 /* What the sum of the pseudo-header changes by. Length and protocol are the same in either family. */
@@ -181,7 +186,7 @@ static __always_inline int rewrite_packet(struct __sk_buff *skb, const struct wi
 	sum += rewrite_fixed(tcp, packet, side, rewrite);
 	if (same_family) {
 		if (packet->is_ipv6)
-			rewrite_ipv6(ip, side, service);
+			rewrite_ipv6(skb, ip, side, service);
 		else
 			rewrite_ipv4(ip, side, service);
 	}
