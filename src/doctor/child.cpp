@@ -18,7 +18,7 @@ namespace sonde::doctor {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr std::chrono::seconds patience{30};  // the trials take 0.1 s; an emulated machine is 40 times slower
+constexpr std::chrono::seconds patience{120};  // the trials take 1 s; an emulated machine is 40 times slower
 
 constexpr std::array<const char*, 3> answer_letters = {"y", "n", "u"};  // in the order of Answer
 

@@ -112,6 +112,7 @@ constexpr FeatureRow table[] = {
     {owners_group, "owners-seed", "sockets that were open before", nullptr},
     {owners_group, "process-events", "processes that live too short for /proc", nullptr},
     {proxy_group, "proxy-bypass", "forwarding bypass: both peers on this host", nullptr},
+    {proxy_group, "proxy-wire", "forwarding wire: both peers remote, at the cost of routing", nullptr},
     {proxy_group, "proxy-sockmap", "forwarding sockmap: from socket to socket in the kernel", nullptr},
     {proxy_group, "proxy-splice", "forwarding splice: through pipes", nullptr},
     {proxy_group, "proxy-copy", "forwarding copy: through memory", nullptr},

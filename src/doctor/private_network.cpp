@@ -4,13 +4,11 @@
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <sched.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <cerrno>
-#include <cstring>
 
-#include "doctor/veth.hpp"
+#include "kernel/veth.hpp"
 
 namespace sonde::doctor {
 namespace {
@@ -20,34 +18,12 @@ constexpr const char* veth_receiver_name = "sonde1";
 constexpr std::uint32_t sender_address = 0xc0000201;  // 192.0.2.1 (RFC 5737); its class makes it a /24
 constexpr std::uint32_t broadcast = 0xc00002ff;
 
-ifreq request_for(const char* interface) {
-  ifreq request{};
-  std::strncpy(request.ifr_name, interface, IFNAMSIZ - 1);
-  return request;
-}
-
-Result<void> set_up(int socket, const char* interface) {
-  auto request = request_for(interface);
-  request.ifr_flags = IFF_UP;
-  if (::ioctl(socket, SIOCSIFFLAGS, &request) == 0) return {};
-  return fail_errno(std::string("cannot set up ") + interface + " in the private network namespace");
-}
-
-Result<void> set_address(int socket, const char* interface, std::uint32_t address) {
-  auto request = request_for(interface);
-  auto& place = reinterpret_cast<sockaddr_in&>(request.ifr_addr);
-  place.sin_family = AF_INET;
-  place.sin_addr.s_addr = htonl(address);
-  if (::ioctl(socket, SIOCSIFADDR, &request) == 0) return {};
-  return fail_errno("cannot set an address in the private network namespace");
-}
-
 Result<void> connect_pair(int socket) {
   for (const auto* name : {sender_name, veth_receiver_name}) {
-    auto up = set_up(socket, name);
+    auto up = kernel::set_up(socket, name);
     if (!up) return up;
   }
-  return set_address(socket, sender_name, sender_address);
+  return kernel::set_address(socket, sender_name, sender_address);
 }
 
 }  // namespace
@@ -60,9 +36,9 @@ Result<PrivateNetwork> PrivateNetwork::enter() {
   const int socket = network.socket_.get();
   const int on = 1;
   ::setsockopt(socket, SOL_SOCKET, SO_BROADCAST, &on, sizeof(on));
-  auto up = set_up(socket, "lo");
+  auto up = kernel::set_up(socket, "lo");
   if (!up) return std::unexpected(up.error());
-  const auto pair = create_veth(sender_name, veth_receiver_name);
+  const auto pair = kernel::create_veth(sender_name, veth_receiver_name);
   if (!pair) network.missing_veth_ = pair.error().text();
   if (pair) up = connect_pair(socket);
   if (!up) return std::unexpected(up.error());

@@ -24,6 +24,7 @@ constexpr Endpoint listener{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2
 const char* carrier(ProxyForwarding path) {
   switch (path) {
     case ProxyForwarding::bypass: return "sockops, sk_msg";
+    case ProxyForwarding::wire: return "tc ingress";
     case ProxyForwarding::sockmap: return "sk_skb";
     case ProxyForwarding::splice: return "pipes";
     default: return "memory";
@@ -36,10 +37,13 @@ Finding proxy_path(std::span<const ProxyPathState> states, ProxyForwarding path,
   const auto state = std::ranges::find(states, path, &ProxyPathState::path);
   if (state == states.end()) return cannot_tell("the paths could not be tried", "report this");
   if (state->on) return yes(carrier(path));
-  const bool in_kernel = path == ProxyForwarding::bypass || path == ProxyForwarding::sockmap;
-  if (in_kernel)
-    for (const int needed : {CAP_BPF, CAP_NET_ADMIN})
-      if (!privileges.has(needed)) return cannot_tell(state->reason, capability(privileges, needed).advice);
+  const auto needs = [path](int capability) {
+    if (path == ProxyForwarding::wire) return true;
+    return (path == ProxyForwarding::bypass || path == ProxyForwarding::sockmap) && capability != CAP_SYS_ADMIN;
+  };
+  for (const int needed : {CAP_BPF, CAP_NET_ADMIN, CAP_SYS_ADMIN})
+    if (needs(needed) && !privileges.has(needed))
+      return cannot_tell(state->reason, capability(privileges, needed).advice);
   return no(state->reason, path == ProxyForwarding::copy ? "report this" : "the next path takes over");
 }
 

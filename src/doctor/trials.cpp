@@ -200,6 +200,7 @@ constexpr Trial table[] = {
     {"owners-seed", [](Scene& scene) { return try_owner_seed(scene.privileges); }},
     {"process-events", [](Scene& scene) { return try_process_events(scene.privileges); }},
     {"proxy-bypass", [](Scene& scene) { return try_proxy_path(scene, ProxyForwarding::bypass); }},
+    {"proxy-wire", [](Scene& scene) { return try_proxy_path(scene, ProxyForwarding::wire); }},
     {"proxy-sockmap", [](Scene& scene) { return try_proxy_path(scene, ProxyForwarding::sockmap); }},
     {"proxy-splice", [](Scene& scene) { return try_proxy_path(scene, ProxyForwarding::splice); }},
     {"proxy-copy", [](Scene& scene) { return try_proxy_path(scene, ProxyForwarding::copy); }},

@@ -32,13 +32,13 @@ bool has_tcx() {
 
 TEST(Doctor, EveryFeatureOfTheKernelIsAYes) {
   const auto report = examine();
-  for (const auto* name :
-       {"CAP_BPF",          "CAP_NET_ADMIN",     "bpf-syscall",      "ring-buffer",      "perf-buffer",
-        "perf-events",      "tc-programs",       "xdp-program",      "xdp-multi-buffer", "filter-expression",
-        "filter-in-kernel", "clsact-ingress",    "clsact-egress",    "xdp-generic",      "xdp-native",
-        "af-packet-socket", "af-packet-receive", "af-packet-fanout", "source-ebpf",      "source-afpacket",
-        "source-file",      "proxy-bypass",      "proxy-splice",     "proxy-copy",       "proxy-client-filter",
-        "proxy-dns-cache"})
+  for (const auto* name : {"CAP_BPF",           "CAP_NET_ADMIN",       "bpf-syscall",      "ring-buffer",
+                           "perf-buffer",       "perf-events",         "tc-programs",      "xdp-program",
+                           "xdp-multi-buffer",  "filter-expression",   "filter-in-kernel", "clsact-ingress",
+                           "clsact-egress",     "xdp-generic",         "xdp-native",       "af-packet-socket",
+                           "af-packet-receive", "af-packet-fanout",    "source-ebpf",      "source-afpacket",
+                           "source-file",       "proxy-bypass",        "proxy-wire",       "proxy-splice",
+                           "proxy-copy",        "proxy-client-filter", "proxy-dns-cache"})
     EXPECT_EQ(doctor_answer(report, name), Answer::yes) << name;
   const auto tcx = has_tcx() ? Answer::yes : Answer::no;
   EXPECT_EQ(doctor_answer(report, "tcx-ingress"), tcx);

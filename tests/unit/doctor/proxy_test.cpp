@@ -36,6 +36,20 @@ TEST(ProxyPath, OffForWantOfAPrivilegeCannotBeTold) {
   EXPECT_EQ(proxy_path(states, ProxyForwarding::splice, no_network).answer, Answer::no) << "splice needs none";
 }
 
+TEST(ProxyPath, TheWireIsTriedInNetworkNamespaces) {
+  const std::vector<ProxyPathState> on{{ProxyForwarding::wire, true, "self-test"}};
+  EXPECT_EQ(proxy_path(on, ProxyForwarding::wire, everything).hook, "tc ingress");
+  const std::vector<ProxyPathState> off{{ProxyForwarding::wire, false, "not tried: Operation not permitted"}};
+  constexpr Privileges no_namespaces{.effective = ~(std::uint64_t{1} << CAP_SYS_ADMIN)};
+  const auto finding = proxy_path(off, ProxyForwarding::wire, no_namespaces);
+  EXPECT_EQ(finding.answer, Answer::unknown);
+  EXPECT_THAT(finding.advice, HasSubstr("CAP_SYS_ADMIN"));
+  const auto broken = proxy_path(off, ProxyForwarding::wire, everything);
+  EXPECT_EQ(broken.answer, Answer::no);
+  EXPECT_EQ(broken.reason, "not tried: Operation not permitted");
+  EXPECT_THAT(broken.advice, HasSubstr("next path"));
+}
+
 TEST(ProxyPath, WhatWasNotTriedCannotBeTold) {
   EXPECT_EQ(proxy_path(states, ProxyForwarding::copy, everything).answer, Answer::unknown);
 }

@@ -27,14 +27,6 @@ std::string unwanted(const ProxyConfig& config, bool asked_for) {
   return asked_for ? "" : "not asked for";
 }
 
-ProxyPathState try_wire(const std::string& reason_against, const ProxyConfig& config, std::unique_ptr<Wire>& place) {
-  if (!reason_against.empty()) return {ProxyForwarding::wire, false, reason_against};
-  auto made = Wire::make({.connections = config.wire.connections});
-  if (!made) return {ProxyForwarding::wire, false, made.error().text()};
-  place = std::move(*made);
-  return {ProxyForwarding::wire, true, "not tried"};
-}
-
 /// Makes it and tries it; leaves it in `place` if it is good.
 ProxyPathState try_kernel_path(ProxyForwarding kind, const std::string& reason_against, const PathMaker& maker,
                                const ProxyConfig& config, std::unique_ptr<KernelPath>& place) {
@@ -45,6 +37,17 @@ ProxyPathState try_kernel_path(ProxyForwarding kind, const std::string& reason_a
   const bool good = result.outcome == SelfTestResult::Outcome::passed;
   if (good) place = std::move(*made);
   return {kind, good, result.text};
+}
+
+ProxyPathState try_wire_path(const std::string& reason_against, const PathMakers& makers, const ProxyConfig& config,
+                             std::unique_ptr<Wire>& place) {
+  if (!reason_against.empty()) return {ProxyForwarding::wire, false, reason_against};
+  const auto trial = makers.wire_trial();
+  if (trial.outcome != WireTrial::Outcome::passed) return {ProxyForwarding::wire, false, trial.text};
+  auto made = makers.wire(config);
+  if (!made) return {ProxyForwarding::wire, false, made.error().text()};
+  place = std::move(*made);
+  return {ProxyForwarding::wire, true, trial.text};
 }
 
 std::string with_reason(const ProxyPathState& state) {
@@ -65,14 +68,18 @@ Result<std::unique_ptr<KernelPath>> make_sockmap(const ProxyConfig& config) {
   return std::unique_ptr<KernelPath>(std::move(*made));
 }
 
+Result<std::unique_ptr<Wire>> make_wire(const ProxyConfig& config) {
+  return Wire::make({.connections = config.wire.connections});
+}
+
 Paths make_paths(const ProxyConfig& config, const PathMakers& makers) {
   using enum ProxyForwarding;
   Paths paths;
   const bool asks_bypass = wants(config, automatic) || wants(config, bypass);
   paths.states.push_back(try_kernel_path(bypass, unwanted(config, asks_bypass), makers.bypass, config, paths.bypass));
   const bool asks_wire = wants(config, automatic) || wants(config, ProxyForwarding::wire);
-  paths.states.push_back(
-      try_wire(config.ebpf.enabled ? asks_wire ? "" : "not asked for" : "ebpf.enabled is false", config, paths.wire));
+  const std::string against_wire = !config.ebpf.enabled ? "ebpf.enabled is false" : asks_wire ? "" : "not asked for";
+  paths.states.push_back(try_wire_path(against_wire, makers, config, paths.wire));
   paths.states.push_back(
       try_kernel_path(sockmap, unwanted(config, wants(config, sockmap)), makers.sockmap, config, paths.sockmap));
   if (auto* made = dynamic_cast<Bypass*>(paths.bypass.get())) made->reset_counters();
@@ -107,7 +114,10 @@ std::vector<ProxyPathState> test_proxy_paths() {
   ProxyConfig config;
   config.listeners.push_back({.address = {}, .forwarding = ProxyForwarding::automatic});
   config.listeners.push_back({.address = {}, .forwarding = ProxyForwarding::sockmap});
-  return proxy::make_paths(config).states;
+  proxy::PathMakers makers;
+  // It would stay on the interfaces of this host.
+  makers.wire = [](const ProxyConfig&) { return Result<std::unique_ptr<proxy::Wire>>(nullptr); };
+  return proxy::make_paths(config, makers).states;
 }
 
 }  // namespace sonde

@@ -11,6 +11,7 @@
 
 #include "actuators/proxy/forward/path_makers.hpp"
 #include "actuators/proxy/forward/paths.hpp"
+#include "actuators/proxy/wire/table.hpp"
 #include "harness/netns.hpp"
 
 namespace sonde::proxy {
@@ -76,8 +77,21 @@ class FaultyPath : public KernelPath {
   Fault fault_;
 };
 
-Paths paths_with(Fault fault) {
+// What stays when a proxy ends.
+void remove_wire(Wire& wire) {
+  EXPECT_TRUE(Attachment::remove(wire.table().reachable_directory()));
+  EXPECT_TRUE(wire.table().unpin());
+}
+
+// A trial of the wire takes a second, and is not what most tests are about.
+PathMakers without_wire() {
   PathMakers makers;
+  makers.wire_trial = [] { return WireTrial{WireTrial::Outcome::untried, "not tried: no time"}; };
+  return makers;
+}
+
+Paths paths_with(Fault fault) {
+  auto makers = without_wire();
   makers.bypass = [fault](const ProxyConfig&) {
     return Result<std::unique_ptr<KernelPath>>(std::make_unique<FaultyPath>(fault));
   };
@@ -91,9 +105,12 @@ TEST(Paths, those_of_this_host_are_on) {
     EXPECT_NE(paths.bypass, nullptr);
     EXPECT_EQ(paths.sockmap, nullptr);
     EXPECT_TRUE(paths.splice);
-    ASSERT_EQ(paths.states.size(), 4U);
+    EXPECT_NE(paths.wire, nullptr);
+    ASSERT_EQ(paths.states.size(), 5U);
     EXPECT_THAT(state_of(paths, ProxyForwarding::bypass).reason, HasSubstr("half-close"));
-    EXPECT_EQ(paths.summary(), "forwarding: bypass, splice, copy on; sockmap off (not asked for)");
+    EXPECT_THAT(state_of(paths, ProxyForwarding::wire).reason, HasSubstr("network namespaces"));
+    EXPECT_EQ(paths.summary(), "forwarding: bypass, wire, splice, copy on; sockmap off (not asked for)");
+    remove_wire(*paths.wire);
     EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds{20});
   });
 }
@@ -137,15 +154,15 @@ TEST(Paths, what_the_configuration_does_not_want_is_not_made) {
   NetworkNamespace().call([] {
     auto config = config_with(ProxyForwarding::automatic);
     config.ebpf.sockmap = false;
-    EXPECT_THAT(make_paths(config).summary(), HasSubstr("bypass off (ebpf.sockmap.enabled is false)"));
+    EXPECT_THAT(make_paths(config, without_wire()).summary(), HasSubstr("bypass off (ebpf.sockmap.enabled is false)"));
     config.ebpf.enabled = false;
-    EXPECT_THAT(make_paths(config).summary(), HasSubstr("bypass off (ebpf.enabled is false)"));
+    EXPECT_THAT(make_paths(config, without_wire()).summary(), HasSubstr("bypass off (ebpf.enabled is false)"));
     config = config_with(ProxyForwarding::copy);
     config.forwarding = ProxyForwarding::copy;
-    EXPECT_THAT(make_paths(config).summary(), HasSubstr("bypass off (not asked for)"));
+    EXPECT_THAT(make_paths(config, without_wire()).summary(), HasSubstr("bypass off (not asked for)"));
     config.routes.push_back({});
     config.routes.back().forwarding = ProxyForwarding::bypass;
-    EXPECT_NE(make_paths(config).bypass, nullptr);
+    EXPECT_NE(make_paths(config, without_wire()).bypass, nullptr);
   });
 }
 
@@ -154,7 +171,7 @@ TEST(Paths, without_privileges_the_others_are_on) {
     const pid_t child = ::fork();
     if (child == 0) {
       if (::setresuid(65534, 65534, 65534) != 0) ::_exit(2);
-      const auto paths = make_paths(config_with(ProxyForwarding::automatic));
+      const auto paths = make_paths(config_with(ProxyForwarding::automatic), without_wire());
       const auto state = state_of(paths, ProxyForwarding::bypass);
       const bool good = paths.bypass == nullptr && !state.on && state.reason.find("root") != std::string::npos &&
                         paths.splice && state_of(paths, ProxyForwarding::copy).on;
@@ -167,12 +184,55 @@ TEST(Paths, without_privileges_the_others_are_on) {
   });
 }
 
+TEST(Paths, the_wire_is_made_if_its_trial_has_passed) {
+  NetworkNamespace().call([] {
+    using enum WireTrial::Outcome;
+    for (const auto& [outcome, text] : {std::pair{failed, "self-test: stalls"}, std::pair{untried, "not tried: why"}}) {
+      PathMakers makers;
+      makers.wire_trial = [&] { return WireTrial{outcome, text}; };
+      makers.wire = [](const ProxyConfig&) -> Result<std::unique_ptr<Wire>> {
+        ADD_FAILURE() << "made";
+        return fail(ErrorKind::failed, "made");
+      };
+      const auto paths = make_paths(config_with(ProxyForwarding::wire), makers);
+      EXPECT_FALSE(state_of(paths, ProxyForwarding::wire).on);
+      EXPECT_EQ(state_of(paths, ProxyForwarding::wire).reason, text);
+      EXPECT_EQ(paths.wire, nullptr);
+    }
+    PathMakers makers;
+    makers.wire_trial = [] { return WireTrial{passed, "self-test"}; };
+    makers.wire = [](const ProxyConfig&) -> Result<std::unique_ptr<Wire>> {
+      return fail(ErrorKind::failed, "no room");
+    };
+    const auto paths = make_paths(config_with(ProxyForwarding::wire), makers);
+    EXPECT_THAT(paths.summary(), HasSubstr("wire off (no room)"));
+  });
+}
+
+TEST(Paths, the_wire_is_not_made_where_nobody_wants_it) {
+  NetworkNamespace().call([] {
+    const auto reason = [](const ProxyConfig& config) {
+      PathMakers makers;
+      makers.wire_trial = [] {
+        ADD_FAILURE() << "tried";
+        return WireTrial{};
+      };
+      return state_of(make_paths(config, makers), ProxyForwarding::wire).reason;
+    };
+    auto config = config_with(ProxyForwarding::splice);
+    EXPECT_EQ(reason(config), "not asked for");
+    config = config_with(ProxyForwarding::wire);
+    config.ebpf.enabled = false;
+    EXPECT_EQ(reason(config), "ebpf.enabled is false");
+  });
+}
+
 // Nothing to try it over: what needs no trial to be safe stays on.
 TEST(Paths, without_loopback_the_bypass_is_off) {
   const NetworkNamespace space;
   space.run("ip link set lo down");
   space.call([] {
-    const auto paths = make_paths(config_with(ProxyForwarding::automatic));
+    const auto paths = make_paths(config_with(ProxyForwarding::automatic), without_wire());
     EXPECT_EQ(paths.bypass, nullptr);
     EXPECT_TRUE(paths.splice);
   });
@@ -181,8 +241,12 @@ TEST(Paths, without_loopback_the_bypass_is_off) {
 TEST(Paths, doctor_gets_a_state_for_each) {
   NetworkNamespace().call([] {
     const auto states = test_proxy_paths();
-    ASSERT_EQ(states.size(), 4U);
-    EXPECT_TRUE(states[0].on) << states[0].reason;
+    ASSERT_EQ(states.size(), 5U);
+    for (const auto& state : states) {
+      const bool may_be_off = state.path == ProxyForwarding::sockmap;
+      EXPECT_TRUE(state.on || may_be_off) << state.reason;
+    }
+    EXPECT_EQ(Table::find().value(), nullptr) << "it is tried, and left nowhere";
     for (const auto& state : states) EXPECT_FALSE(state.reason.empty());
   });
 }

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "doctor/veth.hpp"
+#include "kernel/veth.hpp"
 
+#include <arpa/inet.h>
 #include <linux/if_link.h>
 #include <linux/veth.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
 
 #include <cstring>
 #include <functional>
@@ -10,7 +13,7 @@
 
 #include "kernel/netlink.hpp"
 
-namespace sonde::doctor {
+namespace sonde::kernel {
 namespace {
 
 // Attributes of netlink(7), nested ones included: length and type, then the value padded to 4 bytes.
@@ -41,10 +44,16 @@ class Message {
   std::vector<std::uint8_t> bytes_;
 };
 
+ifreq request_for(const std::string& interface) {
+  ifreq request{};
+  std::strncpy(request.ifr_name, interface.c_str(), IFNAMSIZ - 1);
+  return request;
+}
+
 }  // namespace
 
-Result<void> create_veth(const std::string& name, const std::string& peer) {
-  const auto socket = kernel::open_rtnetlink();
+Result<void> create_veth(const std::string& name, const std::string& peer, int peer_namespace) {
+  const auto socket = open_rtnetlink();
   if (!socket) return std::unexpected(socket.error());
   Message message;
   nlmsghdr header{};
@@ -59,12 +68,34 @@ Result<void> create_veth(const std::string& name, const std::string& peer) {
       message.nest(VETH_INFO_PEER, [&] {
         message.append(ifinfomsg{});
         message.attribute(IFLA_IFNAME, peer);
+        if (peer_namespace >= 0) message.nest(IFLA_NET_NS_FD, [&] { message.append(peer_namespace); });
       });
     });
   });
-  const auto made = kernel::request(socket->get(), message.bytes());
+  const auto made = request(socket->get(), message.bytes());
   if (!made) return fail_errno(made.error().code, "cannot create a veth pair");
   return {};
 }
 
-}  // namespace sonde::doctor
+Result<void> set_up(int socket, const std::string& interface) {
+  auto request = request_for(interface);
+  request.ifr_flags = IFF_UP;
+  if (::ioctl(socket, SIOCSIFFLAGS, &request) == 0) return {};
+  return fail_errno("cannot set up " + interface + " in the private network namespace");
+}
+
+Result<void> set_address(int socket, const std::string& interface, std::uint32_t ipv4) {
+  auto request = request_for(interface);
+  auto& place = reinterpret_cast<sockaddr_in&>(request.ifr_addr);
+  place.sin_family = AF_INET;
+  place.sin_addr.s_addr = htonl(ipv4);
+  if (::ioctl(socket, SIOCSIFADDR, &request) == 0) return {};
+  return fail_errno("cannot set an address in the private network namespace");
+}
+
+bool is_running(int socket, const std::string& interface) {
+  auto request = request_for(interface);
+  return ::ioctl(socket, SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_RUNNING) != 0;
+}
+
+}  // namespace sonde::kernel
