@@ -138,10 +138,14 @@ void Server::read_request(Client& client) {
 void Server::answer(Client& client, std::string_view request) {
   if (request == "listeners") return give_listeners(client);
   if (request == "release") return release(client);
-  const std::array<std::pair<std::string_view, const std::function<Result<std::string>()>*>, 3> known{
-      {{"reload", &requests_.reload}, {"status", &requests_.status}, {"stop", &requests_.stop}}};
+  const std::array<std::pair<std::string_view, const std::function<Result<std::string>()>*>, 5> known{
+      {{"reload", &requests_.reload},
+       {"status", &requests_.status},
+       {"stop", &requests_.stop},
+       {"drain", &requests_.drain},
+       {"abort", &requests_.abort}}};
   const auto* const found = std::ranges::find(known, request, [](const auto& one) { return one.first; });
-  Result<std::string> result = fail(ErrorKind::usage, fmt::format("\"{}\": expected reload, status or stop", request));
+  Result<std::string> result = fail(ErrorKind::usage, fmt::format("\"{}\": expected reload, status, stop, drain or abort", request));
   if (found != known.end() && *found->second) result = (*found->second)();
   client.over = !send_answer(client.connection.get(), result);
 }

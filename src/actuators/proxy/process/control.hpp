@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The local socket over which a running proxy is asked, and over which it hands its listeners to the next one.
 //
-// A request is a line: "reload", "status", "stop"; of a successor "listeners" and "release". An answer is the exit
-// status that stands for it, the length of a text, a line's end, and the text: "0 8\nreloaded". After the answer to
-// "listeners", whose text is their number, each listening socket follows with one byte (SCM_RIGHTS).
+// A request is a line: "reload", "status", "stop", "drain", "abort"; of a successor "listeners" and "release". An answer
+// is the exit status that stands for it, the length of a text, a line's end, and the text: "0 8\nreloaded". After the
+// answer to "listeners", whose text is their number, each listening socket follows with one byte (SCM_RIGHTS).
 #pragma once
 #include <sys/types.h>
 
@@ -24,6 +24,8 @@ struct ControlRequests {
   std::function<Result<std::string>()> reload;
   std::function<Result<std::string>()> status;
   std::function<Result<std::string>()> stop;
+  std::function<Result<std::string>()> drain;
+  std::function<Result<std::string>()> abort;
   /// Duplicates of the listening sockets. After the answer has been taken, handed_over() is called: stop accepting, and
   /// end as the connections do.
   std::function<Result<std::vector<ListeningSocket>>()> listeners;

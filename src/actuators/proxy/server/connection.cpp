@@ -273,7 +273,9 @@ void Connection::relay_ended(Relay&, const RelayResult& result) {
 
 void Connection::relay_handed_over(Relay&, std::uint32_t index, Fd client, Fd upstream, const RelayResult& result) {
   set_bytes(result);
-  log(LogLevel::info, "wire", "{} {} {}", index, client.release(), upstream.release());
+  worker_.wire_connections().hand_over(index, std::move(client), std::move(upstream), record_,
+                                       std::exchange(entered_, false), std::exchange(upstream_.group, nullptr),
+                                       upstream_.index);
   worker_.forget(*this);
 }
 

@@ -13,6 +13,7 @@
 #include "actuators/proxy/process/log.hpp"
 #include "actuators/proxy/process/privileges.hpp"
 #include "actuators/proxy/server/changes.hpp"
+#include "actuators/proxy/server/wire_service.hpp"
 
 namespace sonde::proxy {
 namespace {
@@ -20,6 +21,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto save_interval = 10s;
+constexpr auto follow_interval = 1s;  // interfaces that come and go
 
 bool may_bypass(ProxyForwarding forwarding) {
   return forwarding == ProxyForwarding::automatic || forwarding == ProxyForwarding::bypass;
@@ -34,6 +36,7 @@ unsigned worker_count(const ProxyConfig& config) {
 Result<std::unique_ptr<Server>> Server::start(const ProxyConfig& config, const ProxyStartOptions& options) {
   std::unique_ptr<Server> server(new Server(options));
   if (auto prepared = server->prepare(config); !prepared) return std::unexpected(prepared.error());
+  if (auto started = server->start_wire(); !started) return std::unexpected(started.error());
   if (auto started = server->start_workers(); !started) return std::unexpected(started.error());
   if (auto opened = server->open_ends(); !opened) return std::unexpected(opened.error());
   return server;
@@ -46,7 +49,7 @@ Result<void> Server::prepare(const ProxyConfig& config) {
   if (!wake_) return fail_errno("eventfd");
   if (auto opened = open_log(config.log); !opened) return opened;
   log(LogLevel::debug, "proxy", "at most {} open files", files);
-  auto statistics = Statistics::open(config, worker_count(config));
+  auto statistics = Statistics::open(config, worker_count(config) + 1);  // the last row is the wire's
   if (!statistics) return std::unexpected(statistics.error());
   shared_.statistics = std::move(*statistics);
   if (auto taken = take_sockets(config); !taken) return taken;
@@ -54,6 +57,7 @@ Result<void> Server::prepare(const ProxyConfig& config) {
   shared_.dns_cache = DnsCache::open(config, note);
   if (!note.empty()) log(LogLevel::info, "dns", "{}", note);
   shared_.paths = make_paths(config);
+  prepare_wire(shared_, options_.take_over);
   if (auto attached = attach_filter(config); !attached) return attached;
   snapshot_ = std::make_shared<const Snapshot>(config);
   follow_listeners(config);
@@ -132,6 +136,18 @@ Result<void> Server::open_ends() {
   return {};
 }
 
+std::string Server::drain() {
+  drains_wire_ = true;
+  wake();
+  const auto on_wire = shared_.wire_connections ? shared_.wire_connections->count() : 0;
+  return fmt::format("draining: {} connections are left, {} of them on the wire\n", relayed() + on_wire, on_wire);
+}
+
+std::string Server::abort_wire() {
+  const auto count = shared_.wire_connections ? shared_.wire_connections->abort_all() : 0;
+  return fmt::format("{} connections on the wire are reset\n", count);
+}
+
 ControlRequests Server::control_requests() {
   return {.reload = [this]() -> Result<std::string> {
             if (auto done = reload(); !done) return std::unexpected(done.error());
@@ -142,6 +158,8 @@ ControlRequests Server::control_requests() {
             stop();
             return "stopping\n";
           },
+          .drain = [this]() -> Result<std::string> { return drain(); },
+          .abort = [this]() -> Result<std::string> { return abort_wire(); },
           .listeners = [this]() -> Result<std::vector<ListeningSocket>> {
             const std::lock_guard lock(mutex_);
             return listeners_->duplicates();
@@ -151,6 +169,20 @@ ControlRequests Server::control_requests() {
                 handed_over_ = true;
                 wake();
               }};
+}
+
+// What is on the wire already counts before the first client is served.
+Result<void> Server::start_wire() {
+  auto* const table = shared_.wire_table();
+  if (table == nullptr) return {};
+  const auto& config = snapshot_->config;
+  auto started =
+      WireConnections::start(*table, config, *shared_.statistics, worker_count(config), shared_.client_counts);
+  if (!started) return std::unexpected(started.error());
+  shared_.wire_connections = std::move(*started);
+  if (const auto adopted = shared_.wire_connections->adopted_connections(); adopted > 0)
+    log(LogLevel::info, "wire", "{} connections on the wire are adopted", adopted);
+  return {};
 }
 
 Result<void> Server::start_workers() {
@@ -193,6 +225,7 @@ Server::~Server() {
   control_.reset();
   admin_.reset();
   workers_.clear();
+  leave_wire(shared_);
 }
 
 void Server::wake() noexcept {
@@ -228,11 +261,26 @@ void Server::on_workers(const std::function<void(Worker&)>& work) {
 
 void Server::report_traffic() {
   on_workers([](Worker& worker) { worker.report_traffic(); });
+  if (shared_.wire_connections) shared_.wire_connections->report();
 }
 
 void Server::save() {
   report_traffic();
   if (auto saved = shared_.statistics->save(); !saved) log(LogLevel::error, "statistics", "{}", saved.error().text());
+}
+
+// Connections that need this process.
+std::uint64_t Server::relayed() const {
+  const auto on_wire = shared_.wire_connections ? shared_.wire_connections->active() : 0;
+  const auto active = shared_.statistics->active();
+  return active - std::min(active, on_wire);
+}
+
+// Those on the wire go on without it, unless it is to wait for them.
+bool Server::is_drained() const {
+  if (relayed() > 0) return false;
+  const auto* const table = shared_.wire_table();
+  return !drains_wire_ || stops_ > 0 || handed_over_ || table == nullptr || table->count() == 0;
 }
 
 void Server::begin_draining() {
@@ -246,14 +294,16 @@ void Server::begin_draining() {
     if (auto set = shared_.paths.bypass->set_listeners({}); !set)
       log(LogLevel::warn, "bypass", "{}", set.error().text());
   filter_.reset();
-  log(LogLevel::info, "proxy", "{}; {} connections are left", handed_over_ ? "the listeners are handed over" : "stops",
-      shared_.statistics->active());
+  if (handed_over_ && shared_.wire_connections) shared_.wire_connections->stand_back();
+  const char* const how = handed_over_ ? "the listeners are handed over" : drains_wire_ ? "drains" : "stops";
+  log(LogLevel::info, "proxy", "{}; {} connections are left", how, relayed());
 }
 
 Result<void> Server::wait() {
   notify_service_manager("READY=1");  // not before, so that who is told finds signals handled
   auto drained_at = Clock::time_point::max();
   auto next_save = Clock::now() + save_interval;
+  auto next_follow = Clock::now() + follow_interval;
   while (stops_ < 2) {
     pollfd waiting{.fd = wake_.get(), .events = POLLIN, .revents = 0};
     ::poll(&waiting, 1, draining_ ? 20 : 1000);
@@ -264,21 +314,28 @@ Result<void> Server::wait() {
       shared_.statistics->reopen();
       [[maybe_unused]] const auto result = reload();  // it is in the log
     }
-    if (!draining_ && (stops_ > 0 || handed_over_)) begin_draining();
+    if (!draining_ && (stops_ > 0 || handed_over_ || drains_wire_)) begin_draining();
     // Who has handed over waits for as long as there are connections.
     if (draining_ && stops_ > 0) drained_at = std::min(drained_at, Clock::now() + snapshot_->config.timeouts.drain);
-    if (draining_ && (shared_.statistics->active() == 0 || Clock::now() >= drained_at)) break;
+    if (draining_ && (is_drained() || Clock::now() >= drained_at)) break;
+    if (shared_.paths.wire && Clock::now() >= next_follow) {
+      next_follow = Clock::now() + follow_interval;
+      const std::lock_guard lock(mutex_);
+      shared_.paths.wire->attachment().follow();
+    }
     if (Clock::now() < next_save) continue;
     next_save = Clock::now() + save_interval;
     save();
   }
-  if (const auto left = shared_.statistics->active(); left > 0)
-    log(LogLevel::warn, "proxy", "{} connections are reset", left);
+  if (const auto left = relayed(); left > 0) log(LogLevel::warn, "proxy", "{} connections are reset", left);
   on_workers([](Worker& worker) {
     worker.stop_listening();
     worker.abort_all();
   });
   save();
+  if (shared_.wire_connections && !handed_over_)
+    if (const auto left = shared_.wire_connections->count(); left > 0)
+      log(LogLevel::info, "wire", "{} connections stay on the wire", left);
   log(LogLevel::info, "proxy", "ended");
   return {};
 }
@@ -301,6 +358,7 @@ Result<void> Server::reload() {
   if (auto fixed = check_unchanged(before->config, *config); !fixed) return failed(fixed.error());
   if (auto opened = listeners_->open(config->listeners); !opened) return failed(opened.error());
   snapshot_ = std::make_shared<const Snapshot>(*config, before.get());
+  if (shared_.wire_connections) shared_.wire_connections->set_config(*config);
   on_workers([&](Worker& worker) { worker.set_snapshot(snapshot_); });
   if (auto changed = change_listeners(before->config, *config); !changed)
     return failed(changed.error(), "all but this listener is as in the file");
@@ -352,6 +410,7 @@ ReportFacts Server::facts() {
       facts.filter_dropped = counts->dropped;
     }
   }
+  facts.wire = wire_facts(shared_);
   facts.workers = worker_count(snapshot_->config);
   facts.draining = draining_;
   facts.reloads = reloads_;

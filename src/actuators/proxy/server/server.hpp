@@ -41,6 +41,7 @@ class Server {
   Result<void> attach_filter(const ProxyConfig& config);
   Result<void> bind_ends(const ProxyConfig& config);
   Result<void> open_ends();
+  Result<void> start_wire();
   Result<void> start_workers();
   Result<void> listen(unsigned worker, const ProxyListener& listener);
   Result<void> change_listeners(const ProxyConfig& before, const ProxyConfig& after);
@@ -48,6 +49,10 @@ class Server {
   void wake() noexcept;
   void on_workers(const std::function<void(Worker&)>& work);
   void begin_draining();
+  [[nodiscard]] std::uint64_t relayed() const;
+  [[nodiscard]] bool is_drained() const;
+  std::string drain();
+  std::string abort_wire();
   void report_traffic();
   void save();
   [[nodiscard]] ReportFacts facts();
@@ -62,12 +67,13 @@ class Server {
   std::unique_ptr<HandOver> hand_over_;
   Fd admin_socket_;                              ///< until it is served
   std::optional<ControlSocket> control_socket_;  ///< the same
-  std::mutex mutex_;                             ///< snapshot_, listeners_ and reloading
+  std::mutex mutex_;                             ///< snapshot_, listeners_, reloading and the wire's interfaces
   SnapshotPointer snapshot_;
   Fd wake_;  ///< eventfd
   std::atomic<unsigned> stops_{0};
   std::atomic<bool> reload_wanted_{false};
   std::atomic<bool> handed_over_{false};
+  std::atomic<bool> drains_wire_{false};  ///< it ends when connections on the wire have ended too
   std::atomic<bool> draining_{false};
   std::atomic<bool> running_{false};  ///< workers_ stay as they are, and take work
   std::atomic<std::uint64_t> reloads_{0};

@@ -5,10 +5,13 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
+#include "actuators/proxy/route/upstreams.hpp"
 #include "actuators/proxy/server/client_counts.hpp"
 #include "actuators/proxy/stats/statistics.hpp"
 #include "actuators/proxy/wire/keeper.hpp"
@@ -27,11 +30,11 @@ class WireConnections final : private WireObserver {
                                                                       ClientCounts& client_counts);
   ~WireConnections() override;
 
-  /// Any thread. The connection at this index of the table has been settled. `record`: with the bytes that the relay has
-  /// carried; `end`, `total` and `path` are filled in when it is over. It is counted as active from now on, and among
-  /// those of its client, whom the caller's end of the connection leaves: `counted_per_client` says that the caller has
-  /// entered it into ClientCounts and leaves that to this object.
-  void hand_over(std::uint32_t index, Fd client, Fd upstream, const ConnectionRecord& record, bool counted_per_client);
+  /// Any thread. The connection at this index of the table has been settled, and its sockets are frozen. `record`: with
+  /// the bytes that the relay has carried. From now on it is counted here: as active, among those of its client if
+  /// `counted_per_client` (ClientCounts::leave() is called when it is over), and of its upstream if there is a group.
+  void hand_over(std::uint32_t index, Fd client, Fd upstream, const ConnectionRecord& record, bool counted_per_client,
+                 std::shared_ptr<UpstreamGroup> group = {}, std::size_t upstream_index = 0);
 
   // Any thread.
   /// Timeouts and wire.max_age.
@@ -40,7 +43,11 @@ class WireConnections final : private WireObserver {
   void report();
   /// Connections on the wire, whoever keeps them.
   [[nodiscard]] std::uint32_t count() const;
-  /// Taken over from an earlier process.
+  /// Of these, those that this process counts as active: all if it keeps the table, none if another does.
+  [[nodiscard]] std::uint64_t active() const;
+  /// Whether this process keeps them: ends those that are over, and logs them.
+  [[nodiscard]] bool keeps() const;
+  /// Taken over from earlier processes, since the start.
   [[nodiscard]] std::uint64_t adopted_connections() const;
   /// Resets them all and waits until they are gone. How many there were.
   std::uint32_t abort_all();
@@ -51,6 +58,8 @@ class WireConnections final : private WireObserver {
   struct Held {
     std::uint64_t id = 0;  ///< 0: none
     std::array<std::uint8_t, 16> client{};
+    std::shared_ptr<UpstreamGroup> group;
+    std::uint32_t upstream_index = 0;
     bool counted_per_client = false;
   };
 
@@ -58,7 +67,7 @@ class WireConnections final : private WireObserver {
   void adopted(std::uint32_t index, const std::string& record) override;
   void moved(std::uint32_t index, std::uint64_t bytes_received, std::uint64_t bytes_sent) override;
   void ended(std::uint32_t index, const WireEnd& end) override;
-  [[nodiscard]] bool hold(std::uint32_t index, const Endpoint& client, bool counted_per_client);
+  void hold(std::uint32_t index, Held held);
   void let_go(Held& held);
 
   Table& table_;
@@ -66,7 +75,9 @@ class WireConnections final : private WireObserver {
   unsigned row_;
   ClientCounts& client_counts_;
   mutable std::mutex mutex_;
-  std::vector<Held> held_;  ///< by index of the table
+  std::vector<Held> held_;                        ///< by index of the table
+  std::map<std::uint64_t, std::string> records_;  ///< by id: for which the table had no room
+  std::uint64_t active_ = 0;
   std::uint64_t adopted_ = 0;
   std::uint32_t most_of_client_ = 0;  ///< limits.connections_per_client
   bool stands_back_ = false;

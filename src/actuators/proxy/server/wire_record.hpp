@@ -11,8 +11,9 @@
 
 namespace sonde::proxy {
 
-/// `record.total`: from accept until it was joined. What is known only at the end is left out. `ends`: of the connection
-/// in the table; what follows from them takes no room. At most 640 bytes: longer texts are cut, the longest first.
+/// `record.total`: from accept until it was joined. What is known only at the end is left out. `ends`: of the
+/// connection in the table; what follows from them takes no room. At most 640 bytes: longer texts are cut, the longest
+/// first.
 [[nodiscard]] std::string write_wire_record(const ConnectionRecord& record, const WireEnds& ends);
 /// An error: it is none, or one of another version.
 [[nodiscard]] Result<ConnectionRecord> read_wire_record(std::string_view bytes, const WireEnds& ends);

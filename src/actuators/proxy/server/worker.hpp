@@ -16,6 +16,7 @@
 #include "actuators/proxy/server/connection.hpp"
 #include "actuators/proxy/server/health.hpp"
 #include "actuators/proxy/server/snapshot.hpp"
+#include "actuators/proxy/server/wire_connections.hpp"
 #include "actuators/proxy/stats/statistics.hpp"
 #include "base/wall_clock.hpp"
 
@@ -27,6 +28,11 @@ struct Shared {
   Paths paths;
   std::unique_ptr<DnsCache> dns_cache;
   ClientCounts client_counts;
+  std::unique_ptr<Table> left_wire;                   ///< where an earlier process has left some, and there is no path
+  std::unique_ptr<WireConnections> wire_connections;  ///< null: there is neither
+
+  /// Null: there is neither.
+  [[nodiscard]] Table* wire_table() const { return paths.wire ? &paths.wire->table() : left_wire.get(); }
 };
 
 class Worker {
@@ -58,6 +64,8 @@ class Worker {
   [[nodiscard]] Paths& paths() { return shared_.paths; }
   [[nodiscard]] Statistics& statistics() { return *shared_.statistics; }
   [[nodiscard]] ClientCounts& client_counts() { return shared_.client_counts; }
+  /// Where there is a path `wire`.
+  [[nodiscard]] WireConnections& wire_connections() { return *shared_.wire_connections; }
   [[nodiscard]] const SnapshotPointer& snapshot() const { return snapshot_; }
   [[nodiscard]] unsigned index() const { return index_; }
   [[nodiscard]] std::int64_t wall_ns();

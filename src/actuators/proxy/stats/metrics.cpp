@@ -149,6 +149,24 @@ void append_tables(Text& text, const Statistics& statistics, const ReportFacts& 
   }
 }
 
+void append_wire(Text& text, const WireFacts& wire) {
+  text.single("wire_connections", "gauge", "Connections on the wire.", wire.connections);
+  text.single("wire_capacity", "gauge", "Connections that the wire has room for.", wire.capacity);
+  text.single("wire_joined_connections_total", "counter", "Connections put on the wire.", wire.joined);
+  text.single("wire_adopted_connections_total", "counter",
+              "Connections on the wire taken over from an earlier process.", wire.adopted);
+  text.family("wire_refusals_total", "counter", "Connections that could not be put on the wire, by cause.");
+  for (const auto& [reason, count] : wire.refused) text.sample({{"cause", reason}}, count);
+  text.single("wire_packets_total", "counter", "Packets forwarded, since the maps were made.", wire.statistics.packets);
+  text.single("wire_bytes_total", "counter", "Payload of these packets, repeated bytes counted again.",
+              wire.statistics.bytes);
+  text.family("wire_events_total", "counter", "What else became of packets, since the maps were made.");
+  for (const auto& [name, value] : wire_counters) text.sample({{"event", name}}, wire.statistics.*value);
+  text.family("wire_interface_attached", "gauge", "1: packets that come by the interface are forwarded.");
+  for (const auto& interface : wire.interfaces)
+    text.sample({{"interface", interface.name}}, interface.hook.empty() ? 0 : 1);
+}
+
 }  // namespace
 
 std::string metrics_text(const Statistics& statistics, const ReportFacts& facts) {
@@ -157,6 +175,7 @@ std::string metrics_text(const Statistics& statistics, const ReportFacts& facts)
   append_connections(text, statistics, facts);
   append_upstreams(text, facts);
   append_tables(text, statistics, facts);
+  if (facts.wire) append_wire(text, *facts.wire);
   return text.take();
 }
 

@@ -32,11 +32,23 @@ const char* refusal_name(Refusal refusal) {
 }
 
 const char* counter_name(Counter counter) {
-  static constexpr std::array names{
-      "total_connections", "failed_connections", "bytes_received",    "bytes_sent",
-      "direct_requests",   "socks5_requests",    "rejected_requests", "dns_cache_hits",
-      "dns_cache_misses",  "sni_parse_errors",   "socks5_errors",     "connection_timeouts",
-      "bypassed",          "sockmapped",         "spliced",           "copied"};
+  static constexpr std::array names{"total_connections",
+                                    "failed_connections",
+                                    "bytes_received",
+                                    "bytes_sent",
+                                    "direct_requests",
+                                    "socks5_requests",
+                                    "rejected_requests",
+                                    "dns_cache_hits",
+                                    "dns_cache_misses",
+                                    "sni_parse_errors",
+                                    "socks5_errors",
+                                    "connection_timeouts",
+                                    "bypassed",
+                                    "wired",
+                                    "sockmapped",
+                                    "spliced",
+                                    "copied"};
   static_assert(names.size() == static_cast<std::size_t>(Counter::count));
   const auto index = static_cast<std::size_t>(counter);
   return index < names.size() ? names[index] : "";

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The statistics as JSON (/status) and as Prometheus text (/metrics).
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "actuators/proxy/stats/statistics.hpp"
+#include "actuators/proxy/stats/wire_report.hpp"
 
 namespace sonde::proxy {
 
@@ -24,6 +26,7 @@ struct ReportFacts {
   bool dns_cache_in_kernel = false;
   std::string client_filter;  ///< "native XDP on eth0", or why not; empty: not wanted
   std::uint64_t filter_passed = 0, filter_dropped = 0;
+  std::optional<WireFacts> wire;  ///< empty: the path is off
   unsigned workers = 0;
   bool draining = false;
   std::uint64_t reloads = 0, failed_reloads = 0;

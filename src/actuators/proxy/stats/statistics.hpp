@@ -31,6 +31,7 @@ enum class Counter : std::uint8_t {
   socks5_errors,
   connection_timeouts,  ///< hello, DNS, connect, SOCKS5
   bypassed,             ///< connections that each path carried; one that changes paths counts for the best
+  wired,
   sockmapped,
   spliced,
   copied,
@@ -66,8 +67,9 @@ enum class Refusal : std::uint8_t {
 [[nodiscard]] const char* counter_name(Counter counter);
 
 /// Which counter has the connections of a path; the best path first.
-inline constexpr std::array<std::pair<ProxyForwarding, Counter>, 4> path_counters{
+inline constexpr std::array<std::pair<ProxyForwarding, Counter>, 5> path_counters{
     {{ProxyForwarding::bypass, Counter::bypassed},
+     {ProxyForwarding::wire, Counter::wired},
      {ProxyForwarding::sockmap, Counter::sockmapped},
      {ProxyForwarding::splice, Counter::spliced},
      {ProxyForwarding::copy, Counter::copied}}};
@@ -90,7 +92,7 @@ struct ConnectionRecord {
   std::uint64_t bytes_by_kernel = 0;  ///< of both
   std::chrono::nanoseconds hello{0}, resolved{0}, connected{0}, total{0};
   Refusal refusal = Refusal::none;
-  std::string end;     ///< RelayEndReason's name; empty when refused
+  std::string end;     ///< RelayEndReason's or WireEndReason's name; empty when refused
   std::string detail;  ///< of a failure: "connect 192.0.2.1:443: Connection refused"
 };
 

@@ -86,6 +86,28 @@ Json upstreams_of(const ReportFacts& facts) {
   return upstreams;
 }
 
+Json wire_of(const WireFacts& wire) {
+  Json members{{"connections", wire.connections},
+               {"capacity", wire.capacity},
+               {"joined", wire.joined},
+               {"adopted", wire.adopted}};
+  Json refused = Json::object();
+  for (const auto& [reason, count] : wire.refused) refused[reason] = count;
+  members["refused"] = std::move(refused);
+  members["packets"] = wire.statistics.packets;
+  members["bytes"] = wire.statistics.bytes;
+  for (const auto& [name, value] : wire_counters) members[name] = wire.statistics.*value;
+  Json interfaces = Json::array();
+  for (const auto& interface : wire.interfaces) {
+    Json one{{"name", interface.name}};
+    if (!interface.hook.empty()) one["hook"] = interface.hook;
+    if (!interface.failure.empty()) one["failure"] = interface.failure;
+    interfaces.push_back(std::move(one));
+  }
+  members["interfaces"] = std::move(interfaces);
+  return members;
+}
+
 }  // namespace
 
 std::string status_json(const Statistics& statistics, const ReportFacts& facts) {
@@ -109,6 +131,7 @@ std::string status_json(const Statistics& statistics, const ReportFacts& facts) 
     status["client_filter"] = {{"state", facts.client_filter},
                                {"packets_passed", facts.filter_passed},
                                {"packets_dropped", facts.filter_dropped}};
+  if (facts.wire) status["wire"] = wire_of(*facts.wire);
   if (trackers.clients) status["clients"] = clients_of(*trackers.clients);
   if (trackers.domains)
     status["domains"] = {{"tracked", trackers.domains->size()}, {"departures", trackers.domains->departures()}};

@@ -35,6 +35,7 @@ struct HandedOver {
   std::uint32_t index;
   std::uint64_t id;
   Fd client, upstream;
+  bool observed;
 };
 
 }  // namespace
@@ -46,6 +47,7 @@ struct WireKeeper::State {
   KeeperWalk walk;  ///< of the thread
   std::optional<kernel::RingReader> changes;
   Fd epoll, wake_fd;
+  std::atomic<bool> keeping{false};
 
   std::mutex mutex;  ///< of what follows
   std::condition_variable done;
@@ -93,7 +95,8 @@ bool WireKeeper::State::keeps() {
     const std::lock_guard lock(mutex);
     if (stands_back) return false;
   }
-  if (!table.keep()) return false;
+  keeping = table.keep();
+  if (!keeping) return false;
   if (!changes) {
     const auto bytes = kernel::map_entries(table.changes_fd());
     if (!bytes) return true;  // what changes is found by walking
@@ -108,7 +111,8 @@ void WireKeeper::State::take_inbox() {
     const std::lock_guard lock(mutex);
     handed_over.swap(inbox);
   }
-  for (auto& one : handed_over) walk.hold(one.index, one.id, std::move(one.client), std::move(one.upstream));
+  for (auto& one : handed_over)
+    walk.hold(one.index, one.id, std::move(one.client), std::move(one.upstream), one.observed);
 }
 
 void WireKeeper::State::read_changes(const WireLimits& now) {
@@ -134,7 +138,7 @@ void WireKeeper::State::wait(Clock::time_point until) const {
 void WireKeeper::State::run() {
   auto next_walk = Clock::now();
   for (;;) {
-    const bool keeping = keeps();
+    const bool mine = keeps();
     take_inbox();
     WireLimits now;
     std::uint64_t walk_for = 0;
@@ -144,12 +148,12 @@ void WireKeeper::State::run() {
       if (stopped) return;
       now = limits;
       walk_for = asked;
-      abort = aborting && keeping;
+      abort = aborting && mine;
     }
-    if (keeping) read_changes(now);
+    if (mine) read_changes(now);
     const auto count = abort ? walk.abort_all() : 0;
     if (walk_for != answered || abort || Clock::now() >= next_walk) {
-      walk.walk(now, keeping);
+      walk.walk(now, mine);
       next_walk = Clock::now() + walk_interval;
     }
     {
@@ -195,10 +199,12 @@ void WireKeeper::set_limits(const WireLimits& limits) {
   state_->limits = limits;
 }
 
-void WireKeeper::add(std::uint32_t index, Fd client, Fd upstream) {
+bool WireKeeper::keeps() const { return state_->keeping; }
+
+void WireKeeper::add(std::uint32_t index, Fd client, Fd upstream, bool observed) {
   const auto id = state_->table.at(index).id;
   const std::lock_guard lock(state_->mutex);
-  state_->inbox.push_back({index, id, std::move(client), std::move(upstream)});
+  state_->inbox.push_back({index, id, std::move(client), std::move(upstream), observed});
 }
 
 void WireKeeper::report() {
@@ -227,7 +233,9 @@ std::uint32_t WireKeeper::abort_all() {
 void WireKeeper::stand_back() {
   std::unique_lock lock(state_->mutex);
   state_->stands_back = true;
+  state_->keeping = false;
   state_->ask_for_walk(lock);  // the thread is done with the table
+  state_->keeping = false;     // it may have been about to say so
   state_->table.stop_keeping();
 }
 

@@ -67,8 +67,11 @@ class WireKeeper {
   // Any thread.
   void set_limits(const WireLimits& limits);
   /// A connection of this process that is SPLICED now, and its frozen sockets: the client's is closed soon, the
-  /// upstream's is held as long as the connection is, so that its port is.
-  void add(std::uint32_t index, Fd client, Fd upstream);
+  /// upstream's is held as long as the connection is, so that its port is. `observed`: the observer knows it; else it
+  /// is adopted() by the process that keeps.
+  void add(std::uint32_t index, Fd client, Fd upstream, bool observed = true);
+  /// Whether this process keeps the table now.
+  [[nodiscard]] bool keeps() const;
   /// moved() for all connections until now, before this returns.
   void report();
   /// Resets both sides of every connection, and waits until they are free, some seconds. How many there were; 0:

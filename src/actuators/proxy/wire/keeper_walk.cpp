@@ -89,12 +89,12 @@ bool KeeperWalk::is_own(std::uint32_t index, const Tracked& mine) const {
   return !mine.stale && table_.at(index).owner == static_cast<std::uint32_t>(::getpid());
 }
 
-void KeeperWalk::hold(std::uint32_t index, std::uint64_t id, Fd client, Fd upstream) {
+void KeeperWalk::hold(std::uint32_t index, std::uint64_t id, Fd client, Fd upstream, bool observed) {
   if (table_.at(index).id != id) return;  // it is over already
   auto& mine = tracked(index);
   if (mine.unreserved) --unreserved_;
   mine.unreserved = false;
-  mine.observed = true;  // who hands it over counts it
+  mine.observed = mine.observed || observed;
   mine.client = std::move(client);
   mine.upstream = std::move(upstream);
 }

@@ -14,8 +14,8 @@ class KeeperWalk {
 
   /// Before this process joins any: what says that it is this process's is of an earlier one with the same number.
   void begin();
-  /// Frozen sockets of a connection of this process, by its id.
-  void hold(std::uint32_t index, std::uint64_t id, Fd client, Fd upstream);
+  /// Frozen sockets of a connection of this process, by its id. `observed`: the observer knows it.
+  void hold(std::uint32_t index, std::uint64_t id, Fd client, Fd upstream, bool observed);
   /// Every element. `keeps`: it ends what is over; else only sockets that nobody needs any more are closed.
   void walk(const WireLimits& limits, bool keeps);
   /// One element that has changed.

@@ -88,7 +88,7 @@ TEST_F(ControlTest, UnknownRequestsAndNoise) {
   };
   auto answer = exchange("restart\n");
   ASSERT_FALSE(answer);
-  EXPECT_EQ(answer.error().message, "\"restart\": expected reload, status or stop");
+  EXPECT_EQ(answer.error().message, "\"restart\": expected reload, status, stop, drain or abort");
   answer = exchange("release\n");
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().message, "\"release\": expected listeners before");

@@ -110,8 +110,9 @@ TEST_F(ReportTest, StatusHasEverythingThatWasCounted) {
   EXPECT_EQ(status["ends"], json::parse(R"({"client-reset": 1})"));
   EXPECT_EQ(status["forwarding"], json::parse(R"([
     {"path": "bypass", "connections": 1012, "on": true, "reason": "self-test: 2 MiB"},
-    {"path": "sockmap", "connections": 1013, "on": false, "reason": "loses bytes"},
-    {"path": "splice", "connections": 1014}, {"path": "copy", "connections": 1015}])"));
+    {"path": "wire", "connections": 1013},
+    {"path": "sockmap", "connections": 1014, "on": false, "reason": "loses bytes"},
+    {"path": "splice", "connections": 1015}, {"path": "copy", "connections": 1016}])"));
   EXPECT_EQ(status["upstreams"], json::parse(R"([
     {"route": "a \"quoted\" \\ route\n", "upstream": "h:443", "up": false, "connections": 3},
     {"route": "r", "upstream": "[2001:db8::1]:443", "connections": 0}])"));
@@ -139,7 +140,7 @@ TEST_F(ReportTest, WhatIsNotThereIsNotShown) {
   auto opened = Statistics::open(ProxyConfig{}, 1);
   ASSERT_TRUE(opened);
   const json status = json::parse(status_json(**opened, ReportFacts{}));
-  for (const char* member : {"clients", "domains", "access_log", "client_filter"})
+  for (const char* member : {"clients", "domains", "access_log", "client_filter", "wire"})
     EXPECT_FALSE(status.contains(member)) << member;
   const auto metrics = test::parse_metrics(metrics_text(**opened, ReportFacts{}));
   EXPECT_EQ(metrics.error, "");
@@ -188,6 +189,52 @@ TEST_F(ReportTest, MetricsSayTheSameAsStatus) {
   EXPECT_EQ(sample("access_log_lines_total{result=\"lost\"}"), 0);
   EXPECT_EQ(sample("reloads_total{result=\"failed\"}"), 7);
   EXPECT_GT(sample("start_time_seconds"), 1.7e9);
+}
+
+// Numbers that are all different, so that none stands for another.
+WireFacts some_wire() {
+  WireFacts wire;
+  wire.connections = 1;
+  wire.capacity = 2;
+  wire.joined = 3;
+  wire.adopted = 4;
+  wire.refused = {{"no-place", 5}, {"no-route", 6}};
+  wire.statistics.packets = 7;
+  wire.statistics.bytes = 8;
+  std::uint64_t value = 100;
+  for (const auto& [name, member] : wire_counters) wire.statistics.*member = value++;
+  wire.interfaces = {{"eth0", "tcx", ""}, {"eth1", "", "no room"}};
+  return wire;
+}
+
+TEST_F(ReportTest, TheWire) {
+  ReportFacts facts;
+  facts.wire = some_wire();
+  const json status = json::parse(status_json(*statistics, facts))["wire"];
+  EXPECT_EQ(status, json::parse(R"({"connections": 1, "capacity": 2, "joined": 3, "adopted": 4,
+    "refused": {"no-place": 5, "no-route": 6}, "packets": 7, "bytes": 8, "acknowledgements_copied": 100,
+    "resets_answered": 101, "errors_translated": 102, "errors_sent": 103, "dropped_too_big": 104,
+    "dropped_fragment": 105, "dropped_no_route": 106, "dropped_expired": 107, "dropped_congestion": 108,
+    "dropped_malformed": 109, "port_reused": 110,
+    "interfaces": [{"name": "eth0", "hook": "tcx"}, {"name": "eth1", "failure": "no room"}]})"));
+  const auto metrics = test::parse_metrics(metrics_text(*statistics, facts));
+  ASSERT_EQ(metrics.error, "");
+  const auto sample = [&](const std::string& name) {
+    const auto found = metrics.samples.find("sonde_proxy_wire_" + name);
+    return found == metrics.samples.end() ? -1 : found->second;
+  };
+  EXPECT_EQ(sample("connections"), 1);
+  EXPECT_EQ(sample("capacity"), 2);
+  EXPECT_EQ(sample("joined_connections_total"), 3);
+  EXPECT_EQ(sample("adopted_connections_total"), 4);
+  EXPECT_EQ(sample("refusals_total{cause=\"no-place\"}"), 5);
+  EXPECT_EQ(sample("refusals_total{cause=\"no-route\"}"), 6);
+  EXPECT_EQ(sample("packets_total"), 7);
+  EXPECT_EQ(sample("bytes_total"), 8);
+  for (const auto& [name, member] : wire_counters)
+    EXPECT_EQ(sample("events_total{event=\"" + std::string(name) + "\"}"), status[name].get<double>()) << name;
+  EXPECT_EQ(sample("interface_attached{interface=\"eth0\"}"), 1);
+  EXPECT_EQ(sample("interface_attached{interface=\"eth1\"}"), 0);
 }
 
 // The parser of this test must be able to fail. `promtool check metrics` agreed with it when this was written.
