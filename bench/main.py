@@ -13,9 +13,11 @@ from guard import bench as guard
 from micro import bench as micro
 from owners import bench as owners
 from proxy import bench as proxy
+from proxy import wire
 
 BENCHES = {'capture': capture.run, 'guard': guard.run, 'flows': flows.run, 'micro': micro.run, 'owners': owners.run,
-           'proxy': proxy.run}
+           'proxy': proxy.run, 'wire': wire.run}
+ALSO = {'proxy': ['wire']}  # parts with a section of their own
 
 
 def stop(number, _frame):
@@ -42,7 +44,8 @@ def main(names):
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGHUP, stop)
     build = pathlib.Path(os.environ['SONDE_BUILD']).resolve()
-    for name in names or BENCHES:
+    wanted = [part for name in names for part in (name, *ALSO.get(name, []))]
+    for name in dict.fromkeys(wanted or BENCHES):
         run(name, build)
     return 0
 

@@ -9,8 +9,8 @@ import time
 import results
 from capture import verdict
 from capture.network import BenchError
-from proxy import subjects
-from proxy.loads import LOADS, Outcomes, gbits, machine_cpu, measure, measure_subject, process_cpu, rate, suits
+from proxy import side_by_side, subjects
+from proxy.loads import LOADS, Outcomes, gbits, machine_cpu, measure, measure_subject, rate, suits
 from proxy.places import SERVER_NAME, Places, enter
 
 ROUNDS = 5
@@ -37,40 +37,7 @@ A new connection is connect, ClientHello, routing, an answer of 200 bytes and th
   packaged. **sonde auto** is the default; the other columns name the forwarding that the listener was given.
 '''
 
-VALUES = [  # title, load, value, how it is shown
-    ('same host, bulk down, Gbit/s', 'local_down', gbits, '{:.1f}'),
-    ('same host, bulk up, Gbit/s', 'local_up', gbits, '{:.1f}'),
-    ('same host, bulk down, CPU-s a GB', 'local_down', machine_cpu, '{:.2f}'),
-    ('same host, round trips/s, 1 connection', 'local_rr1', rate, '{:,.0f}'),
-    ('same host, round trips/s, 64 connections', 'local_rr64', rate, '{:,.0f}'),
-    ('same host, new connections/s', 'local_connect', rate, '{:,.0f}'),
-    ('remote, bulk down, Gbit/s', 'remote_down', gbits, '{:.1f}'),
-    ('remote, bulk down, CPU-s a GB', 'remote_down', machine_cpu, '{:.2f}'),
-    ('remote, bulk down, CPU-s a GB, proxy only', 'remote_down', process_cpu, '{:.2f}'),
-    ('remote, bulk up, Gbit/s', 'remote_up', gbits, '{:.1f}'),
-    ('remote, bulk up, CPU-s a GB', 'remote_up', machine_cpu, '{:.2f}'),
-    ('remote, bulk up, CPU-s a GB, proxy only', 'remote_up', process_cpu, '{:.2f}'),
-    ('remote, round trips/s, 8 connections', 'remote_rr8', rate, '{:,.0f}'),
-    ('remote, round trips/s, 64 connections', 'remote_rr64', rate, '{:,.0f}'),
-    ('remote, new connections/s', 'remote_connect', rate, '{:,.0f}'),
-]
 PLACES = {'local': 'same host', 'remote': 'remote'}
-
-
-def cell(outcomes, load, name, value, form):
-    median = outcomes.median(load, name, value)
-    if median is None:
-        return 'failed' if (load, name) in outcomes.all else '-'
-    return form.format(median)
-
-
-def side_by_side(outcomes, names):
-    measured = {load for load, _ in outcomes.all}
-    rows = [[title, *(cell(outcomes, load, name, value, form) for name in names)]
-            for title, load, value, form in VALUES if load in measured]
-    problems = [f'- {load}, {name}: {"; ".join(sorted(set(outcomes.errors(load, name))))}\n'
-                for load, name in outcomes.all if outcomes.errors(load, name)]
-    return results.table(['', *names], rows) + ('\nWhat failed:\n\n' + ''.join(problems) if problems else '')
 
 
 def against(outcomes, title, load, value, form, limit, least=True, peers=tuple(subjects.PEERS)):
@@ -112,7 +79,7 @@ def throughput(build, places):
         peers = tuple(subjects.PEERS) if whom == 'peers' else (subjects.DIRECT,)
         words = 'the best peer' if whom == 'peers' else 'direct'
         rows.append(against(outcomes, f'{title}, against {words}', load, value, form, limit, least, peers))
-    return rows, side_by_side(outcomes, subjects.ALL), outcomes
+    return rows, side_by_side.table(outcomes, subjects.ALL), outcomes
 
 
 def half_load(outcomes, place):
@@ -156,7 +123,7 @@ def latency(build, places, throughputs):
                                         lambda value: f'{value:.0f} us', sonde=f'{ours - base:.0f} us',
                                         peer=f'{best - base:.0f} us ({peer})'))
         for percent in ('p50', 'p99', 'p999'):
-            lines.append([f'{PLACES[place]}, {percent}, us', *(cell(outcomes, 'latency', name, percentile(percent), '{:.0f}')
+            lines.append([f'{PLACES[place]}, {percent}, us', *(side_by_side.cell(outcomes, 'latency', name, percentile(percent), '{:.0f}')
                                                        for name in subjects.ALL)])
     return rows, results.table(['', *subjects.ALL], lines)
 
@@ -245,13 +212,6 @@ def memory(build, places, _throughputs):
 PARTS = [('unrelated', unrelated), ('latency', latency), ('memory', memory)]
 
 
-def versions():
-    def first(*command):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        return (done.stdout or done.stderr).splitlines()[0].strip()
-    return '; '.join([first('haproxy', '-v'), first('nginx', '-v'), first('sniproxy', '-V')])
-
-
 def run(build):
     with Places(build / 'bench/proxy/proxy_load') as places:
         rows, table, throughputs = throughput(build, places)
@@ -263,4 +223,4 @@ def run(build):
             details += [f'### {name}\n\n{text}'] if text else []
             print(f'{name}: {time.monotonic() - start:.0f} s', file=sys.stderr, flush=True)
     notes = NOTES.replace('{ROUNDS}', str(ROUNDS)).replace('{IDLE}', f'{IDLE_CONNECTIONS:,}')
-    return verdict.show(rows) + '\n' + notes + f'- peers: {versions()}\n\n' + '\n'.join(details)
+    return verdict.show(rows) + '\n' + notes + f'- peers: {subjects.versions()}\n\n' + '\n'.join(details)

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""compare.py [--subjects A,B] [--loads X,Y] [--rounds N] [--seconds S]: some of what `./dev bench proxy` measures, for
-work on the proxy. Writes no RESULTS.md. SONDE_BUILD is the build folder (default: build/release)."""
+"""compare.py [--subjects A,B] [--loads X,Y] [--rounds N] [--seconds S] [--targets P,Q]: some of what `./dev bench proxy`
+measures, for work on the proxy. With --targets the rows that these parts of the wire splice's bench give, of these loads.
+Words may be cut short: `--loads remote_` are all remote ones. Writes no RESULTS.md. SONDE_BUILD is the build folder
+(default: build/release)."""
 import argparse
 import os
 import pathlib
@@ -10,7 +12,8 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 sys.dont_write_bytecode = True
 
-from proxy import bench, loads, places, subjects  # noqa: E402  pylint: disable=wrong-import-position
+from capture import verdict  # noqa: E402  pylint: disable=wrong-import-position
+from proxy import loads, places, side_by_side, subjects, wire  # noqa: E402  pylint: disable=wrong-import-position
 
 
 def words(known):
@@ -28,12 +31,19 @@ def main():
     parser.add_argument('--loads', type=words(list(loads.LOADS)), default=list(loads.LOADS))
     parser.add_argument('--rounds', type=int, default=3)
     parser.add_argument('--seconds', type=float, default=0.7)
+    parser.add_argument('--targets', type=words(list(wire.PARTS)), metavar=','.join(wire.PARTS))
     options = parser.parse_args()
     build = pathlib.Path(os.environ.get('SONDE_BUILD', pathlib.Path(__file__).parents[2] / 'build/release')).resolve()
-    outcomes = loads.Outcomes()
     with places.Places(build / 'bench/proxy/proxy_load') as where:
+        if options.targets:
+            chosen = tuple(load for load in options.loads if load in wire.STEADY)
+            plan = wire.Plan(chosen, options.rounds, options.seconds)
+            rows, details = wire.run_parts(build, where, options.targets, plan)
+            print(verdict.show(rows) + '\n' + '\n'.join(details))
+            return
+        outcomes = loads.Outcomes()
         loads.measure(build, where, options.subjects, options.loads, options.rounds, options.seconds, outcomes)
-    print(bench.side_by_side(outcomes, options.subjects))
+    print(side_by_side.table(outcomes, options.subjects))
 
 
 if __name__ == '__main__':

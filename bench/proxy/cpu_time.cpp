@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -37,11 +38,26 @@ double process(int pid) {
   return (user + system) / ticks_a_second();
 }
 
+// First word of each thread's: nanoseconds on a CPU (Documentation/scheduler/sched-stats.rst).
+double scheduled(int pid) {
+  double seconds = 0;
+  std::error_code error;
+  for (const auto& task : std::filesystem::directory_iterator(fmt::format("/proc/{}/task", pid), error)) {
+    std::ifstream file(task.path() / "schedstat");
+    double nanoseconds = 0;
+    if (file >> nanoseconds) seconds += nanoseconds / 1e9;
+  }
+  return seconds;
+}
+
 }  // namespace
 
 CpuTime cpu_time(const std::vector<int>& pids) {
-  CpuTime time{machine(), 0};
-  for (const int pid : pids) time.processes += process(pid);
+  CpuTime time{machine(), 0, 0};
+  for (const int pid : pids) {
+    time.processes += process(pid);
+    time.scheduled += scheduled(pid);
+  }
   return time;
 }
 

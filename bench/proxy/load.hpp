@@ -21,7 +21,8 @@ struct LoadOptions {
   std::vector<int> pids;  ///< whose CPU time is asked for
   std::string counter;    ///< of the server: bytes that it received
   bool upload = false;
-  double rate = 10'000;  ///< requests a second of the open loop
+  std::size_t answer = 200;  ///< bytes of the answer of a short connection: 200 or 1024
+  double rate = 10'000;      ///< requests a second of the open loop
 };
 
 /// A number in a file that two processes map.
@@ -37,6 +38,8 @@ void round_trips(const LoadOptions& options);
 void short_connections(const LoadOptions& options);
 /// Round trips that start when their time has come, whether or not those before have come back.
 void open_loop(const LoadOptions& options);
+/// Connections of two requests; the time to the first byte of either answer.
+void first_bytes(const LoadOptions& options);
 /// Connections that have exchanged a message and then do nothing, until standard input ends.
 void idle(const LoadOptions& options);
 

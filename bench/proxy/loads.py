@@ -41,8 +41,8 @@ def process_cpu(got):
 
 
 def suits(name, place):
-    """The bypass is for peers on one host only."""
-    return not (place == 'remote' and name == 'sonde bypass')
+    """The bypass is for peers on one host only, the wire splice for none of them there."""
+    return not (place == 'remote' and name == 'sonde bypass' or place == 'local' and name == 'sonde wire')
 
 
 class Outcomes:

@@ -75,6 +75,7 @@ class Places:
 
     def __init__(self, tool):
         self.tool = tool
+        self.wire_table = tool.with_name('wire_table')
         names = {which: f'{PREFIX}{which}-{os.getpid()}' for which in 'cps'}
         self.names = names
         self.local = Place(names['p'], names['p'], names['p'], '127.0.0.1:8443', '127.0.0.1:9000')

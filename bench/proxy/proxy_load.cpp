@@ -30,10 +30,15 @@ int run(int argc, char** argv) {
       {app.add_subcommand("rr", "Round trips of a message"), round_trips},
       {app.add_subcommand("connect", "Connections of one answer"), short_connections},
       {app.add_subcommand("latency", "Round trips at a given rate"), open_loop},
+      {app.add_subcommand("first-byte", "Connections of two requests: time to the first byte of either answer"),
+       first_bytes},
       {app.add_subcommand("idle", "Connections that do nothing, until standard input ends"), idle}};
   for (const auto& [command, load] : loads) add_load_options(*command, options);
   auto* upload = loads[0].first->add_flag("--upload", options.upload, "To the server; needs --counter");
   upload->needs(loads[0].first->add_option("--counter", options.counter));
+  loads[2]
+      .first->add_option("--answer", options.answer, "Bytes of an answer")
+      ->check(CLI::IsMember({answer_bytes, page_bytes}));
   loads[3].first->add_option("--rate", options.rate, "Requests a second");
   CLI11_PARSE(app, argc, argv);
 

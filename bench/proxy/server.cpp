@@ -86,7 +86,8 @@ class Server {
       case Mode::echo: return echo(connection);
       case Mode::source: return send_chunk(connection);
       case Mode::sink: return read_chunk(connection);
-      case Mode::one_shot: return false;
+      case Mode::one_shot:
+      case Mode::page: return false;
     }
     return false;
   }
@@ -104,8 +105,9 @@ class Server {
     connection.mode = static_cast<Mode>(connection.head[wanted]);
     const auto slot = static_cast<std::uint64_t>(connection.fd.get());
     if (connection.mode == Mode::source) poll_.change(connection.fd.get(), EPOLLOUT, slot);
-    if (connection.mode != Mode::one_shot) return true;
-    (void)::send(connection.fd.get(), chunk_.data(), answer_bytes, MSG_NOSIGNAL);
+    const bool page = connection.mode == Mode::page;
+    if (connection.mode != Mode::one_shot && !page) return true;
+    (void)::send(connection.fd.get(), chunk_.data(), page ? page_bytes : answer_bytes, MSG_NOSIGNAL);
     return false;
   }
 

@@ -24,7 +24,9 @@ class Generator {
  public:
   explicit Generator(const LoadOptions& options)
       : address_(address_of(options.target)),
-        first_(client_hello(options.name) + static_cast<char>(Mode::one_shot)),
+        first_(client_hello(options.name) +
+               static_cast<char>(options.answer == page_bytes ? Mode::page : Mode::one_shot)),
+        answer_(options.answer),
         connections_(static_cast<std::size_t>(options.connections)) {
     for (std::size_t i = 0; i < connections_.size(); ++i) open(i);
   }
@@ -65,12 +67,12 @@ class Generator {
         end(index, false);
       return;
     }
-    std::array<char, 512> buffer;
+    std::array<char, 2048> buffer;
     const ssize_t got = ::recv(connection.fd.get(), buffer.data(), buffer.size(), 0);
     if (got > 0) {
       connection.received += static_cast<std::size_t>(got);
     } else if (got == 0 || errno != EAGAIN) {
-      end(index, got == 0 && connection.received == answer_bytes);
+      end(index, got == 0 && connection.received == answer_);
     }
   }
 
@@ -81,6 +83,7 @@ class Generator {
 
   Address address_;
   std::string first_;
+  std::size_t answer_;
   Poll poll_;
   std::vector<Short> connections_;
   std::uint64_t done_ = 0;

@@ -32,8 +32,10 @@ enum class Mode : char {
   source = 'D',    ///< sends until the client ends
   sink = 'U',      ///< reads, and counts in the file of --counter
   one_shot = 'C',  ///< answers `answer_bytes` and closes
+  page = 'P',      ///< answers `page_bytes` and closes
 };
 constexpr std::size_t answer_bytes = 200;
+constexpr std::size_t page_bytes = 1024;
 constexpr std::size_t message_bytes = 64;       ///< of round trips
 constexpr std::size_t chunk_bytes = 128 << 10;  ///< a send() and recv() of bulk data, as iperf3 does
 

@@ -34,9 +34,10 @@ std::chrono::nanoseconds nanoseconds(double seconds) {
   return std::chrono::nanoseconds(static_cast<std::int64_t>(seconds * 1e9));
 }
 
-/// What was counted between the end of the warm-up and the end.
+/// What was counted between the end of the warm-up and the end; `total`: from the start on.
 struct Measured {
   std::uint64_t count = 0;
+  std::uint64_t total = 0;
   double seconds = 0;
   CpuTime cpu;
 };
@@ -56,19 +57,24 @@ Measured measure(const LoadOptions& options, Opened& opened, Handle handle, Coun
       }
     }
   };
+  const std::uint64_t first = count();
   run_until(Clock::now() + nanoseconds(options.warm_up));
   const auto start = Clock::now();
   const std::uint64_t before = count();
   const CpuTime cpu_before = cpu_time(options.pids);
   run_until(start + nanoseconds(options.seconds));
   const double took = std::chrono::duration<double>(Clock::now() - start).count();
-  return {count() - before, took, cpu_time(options.pids) - cpu_before};
+  return {count() - before, count() - first, took, cpu_time(options.pids) - cpu_before};
 }
 
-void print(const char* unit, const Measured& measured) {
+// `weight`: bytes that one of the unit has.
+void print(const char* unit, std::uint64_t weight, const Measured& measured) {
   if (measured.count == 0) fail("nothing went through");
-  fmt::print("{{\"{}\":{},\"seconds\":{:.4f},\"machine_cpu\":{:.3f},\"process_cpu\":{:.3f}}}\n", unit, measured.count,
-             measured.seconds, measured.cpu.machine, measured.cpu.processes);
+  fmt::print(
+      "{{\"{}\":{},\"seconds\":{:.4f},\"machine_cpu\":{:.3f},\"process_cpu\":{:.3f},\"scheduled\":{:.6f},"
+      "\"total_bytes\":{}}}\n",
+      unit, measured.count, measured.seconds, measured.cpu.machine, measured.cpu.processes, measured.cpu.scheduled,
+      weight * measured.total);
 }
 
 Measured download(const LoadOptions& options) {
@@ -97,7 +103,7 @@ Measured upload(const LoadOptions& options) {
 
 }  // namespace
 
-void bulk(const LoadOptions& options) { print("bytes", options.upload ? upload(options) : download(options)); }
+void bulk(const LoadOptions& options) { print("bytes", 1, options.upload ? upload(options) : download(options)); }
 
 void round_trips(const LoadOptions& options) {
   Opened opened = open_all(options, Mode::echo, EPOLLIN);
@@ -114,7 +120,7 @@ void round_trips(const LoadOptions& options) {
     bytes += static_cast<std::uint64_t>(got);
     require(::send(fd, buffer.data(), static_cast<std::size_t>(got), MSG_NOSIGNAL) == got, "send");
   };
-  print("count", measure(options, opened, answer, [&] { return bytes / message_bytes; }));
+  print("count", 2 * message_bytes, measure(options, opened, answer, [&] { return bytes / message_bytes; }));
 }
 
 void idle(const LoadOptions& options) {

@@ -6,7 +6,7 @@ import pathlib
 import subprocess
 import time
 
-from capture.network import BenchError
+from capture.network import BenchError, call
 from proxy.places import SERVER_NAME, enter, listens, running
 
 HAPROXY = '''\
@@ -79,13 +79,13 @@ def sniproxy(_build, place, folder):
             _write(folder, 'sniproxy.conf', SNIPROXY.format(**_values(place, folder)))]
 
 
-def sonde(forwarding):
+def sonde(forwarding, **more):
     def command(build, place, folder):
         configuration = {
             'listeners': [{'address': place.listen, 'forwarding': forwarding}],
             'routes': [{'name': 'bench', 'sni': [SERVER_NAME], 'upstreams': [place.upstream]}],
             'workers': 1, 'log': {'level': 'error'}, 'control': '',
-            'ebpf': {'enabled': True, 'dns_cache': {'enabled': False}}}
+            'ebpf': {'enabled': True, 'dns_cache': {'enabled': False}}, **more}
         path = _write(folder, f'sonde-{forwarding}.json', json.dumps(configuration, indent=1))
         return [build / 'cli/sonde', 'proxy', path]
     return command
@@ -94,8 +94,10 @@ def sonde(forwarding):
 DIRECT = 'direct'
 PEERS = {'HAProxy': haproxy, 'nginx': nginx, 'sniproxy': sniproxy}
 SONDE = 'sonde auto'
-OURS = {f'sonde {forwarding}': sonde(forwarding) for forwarding in ('auto', 'bypass', 'sockmap', 'splice', 'copy')}
-COMMANDS = {**PEERS, **OURS}
+OURS = {f'sonde {forwarding}': sonde(forwarding) for forwarding in ('auto', 'bypass', 'wire', 'sockmap', 'splice', 'copy')}
+MANY = 100_000
+SONDE_MANY = 'sonde wire, many connections'
+COMMANDS = {**PEERS, **OURS, SONDE_MANY: sonde('wire', wire={'connections': MANY})}
 ALL = [DIRECT, *PEERS, *OURS]
 
 
@@ -104,14 +106,43 @@ def _children(pid):
     return [int(word) for word in found.stdout.split()]
 
 
+def versions():
+    def first(*command):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        return (done.stdout or done.stderr).splitlines()[0].strip()
+    return '; '.join([first('haproxy', '-v'), first('nginx', '-v'), first('sniproxy', '-V')])
+
+
+def answer_of(command):
+    """The JSON that a program prints."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise BenchError(done.stderr.strip())
+    return json.loads(done.stdout)
+
+
 class Subject:
     """A proxy that runs, or none: then `target` is the server."""
 
-    def __init__(self, tool, place, target, pids, counter):
-        self.tool, self.place, self.target, self.pids, self.counter = tool, place, target, pids, counter
+    def __init__(self, places, place, target, pids, may_wire=False):
+        self.tool, self.place, self.target, self.pids = places.tool, place, target, pids
+        self.counter, self.wire_table = places.counter(place), places.wire_table
+        self.may_wire = may_wire
 
     def load(self, *words):
-        """What the load says; a failure is {'error': ...}."""
+        """What the load says; a failure is {'error': ...}. `wire_bytes`: that the wire splice has forwarded meanwhile."""
+        before = self.on_wire()['bytes'] if self.may_wire else 0
+        got = self._load(words)
+        if self.may_wire:
+            got['wire_bytes'] = self.on_wire()['bytes'] - before
+        return got
+
+    def on_wire(self, *words):
+        """What wire_table says of the proxy's namespace."""
+        command = enter(self.place.proxy, [self.wire_table, *(words or ['tell'])])
+        return answer_of(command)
+
+    def _load(self, words):
         command = [self.tool, *words, '--target', self.target, '--name', SERVER_NAME]
         for pid in self.pids:
             command += ['--pid', pid]
@@ -126,12 +157,12 @@ class Subject:
             return {'error': (done.stderr.strip() or f'status {done.returncode}')[-200:]}
         return json.loads(done.stdout)
 
-    def resident(self):
+    def resident(self, which='VmRSS'):
         """Bytes of memory of the proxy's processes."""
         total = 0
         for pid in self.pids:
             lines = pathlib.Path(f'/proc/{pid}/status').read_text().splitlines()
-            total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith('VmRSS:'))
+            total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(f'{which}:'))
         return total
 
 
@@ -144,13 +175,26 @@ def _wait_until_served(subject, process):
 
 
 @contextlib.contextmanager
+def _without_leftovers(places, place):
+    """Connections on the wire outlive the proxy, and so do its programs and maps."""
+    try:
+        yield
+    finally:
+        call(*enter(place.proxy, [places.wire_table, 'remove']))
+
+
+@contextlib.contextmanager
 def started(name, build, places, place):
-    counter = places.counter(place)
     if name == DIRECT:
-        yield Subject(places.tool, place, place.upstream, [], counter)
+        yield Subject(places, place, place.upstream, [])
         return
     command = COMMANDS[name](build, place, places.folder)
-    with running(place.proxy, command, lambda: listens(place.proxy, place.listen)) as process:
-        subject = Subject(places.tool, place, place.listen, [process.pid, *_children(process.pid)], counter)
+    ours = name not in PEERS
+    with contextlib.ExitStack() as stack:
+        if ours:
+            stack.enter_context(_without_leftovers(places, place))
+        process = stack.enter_context(running(place.proxy, command, lambda: listens(place.proxy, place.listen)))
+        pids = [process.pid, *_children(process.pid)]
+        subject = Subject(places, place, place.listen, pids, may_wire=ours and place is places.remote)
         _wait_until_served(subject, process)
         yield subject
