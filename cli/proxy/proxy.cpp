@@ -9,16 +9,15 @@
 
 #include "option_group.hpp"
 #include "proxy/check.hpp"
-#include "proxy/signals.hpp"
+#include "proxy/options.hpp"
+#include "proxy/proxy_signals.hpp"
+#include "proxy/wire.hpp"
 #include "sonde/proxy.hpp"
 
 namespace sonde::cli {
 namespace {
 
-struct Words {
-  std::string positional;
-  std::optional<std::string> config;   ///< --config
-  std::optional<std::string> control;  ///< --control
+struct Words : ProxyWords {
   bool check = false;
   bool take_over = false;
 };
@@ -26,37 +25,25 @@ struct Words {
 struct Request {
   const char* name;
   const char* description;
+  int (*run)(const Environment& env, std::vector<std::string> arguments);  ///< null: the proxy is asked
 };
 
 constexpr std::array requests{
-    Request{"reload", "read the file again, for new connections; the answer tells what was wrong with it"},
-    Request{"status", "statistics, forwarding paths, upstreams and their health, as JSON"},
-    Request{"stop", "accept no more, let connections end for timeouts.drain, then end"},
+    Request{"reload", "read the file again, for new connections; the answer tells what was wrong with it", nullptr},
+    Request{"status", "statistics, forwarding paths, upstreams and their health, as JSON", nullptr},
+    Request{"stop", "accept no more, let connections end for timeouts.drain, then end; those on the wire go on",
+            nullptr},
+    Request{"drain", "accept no more, and end when all connections have ended, those on the wire too", proxy_drain},
+    Request{"abort", "reset the connections on the wire", proxy_abort},
+    Request{"connections", "show the connections on the wire, whether a proxy runs or not", proxy_connections},
 };
 
 std::string request_list() {
-  std::string text = "Commands for a proxy that runs, `sonde proxy COMMAND [CONFIG]`:\n";
-  for (const auto& request : requests) text += fmt::format("  {:<8}{}\n", request.name, request.description);
+  std::string text = "Commands, `sonde proxy COMMAND [CONFIG]`:\n";
+  for (const auto& request : requests) text += fmt::format("  {:<13}{}\n", request.name, request.description);
   return text +
          "\nIt runs in the foreground. SIGTERM and SIGINT let connections end, a second one ends at once;\n"
          "SIGHUP reads the file again. Keys of the file: docs/proxy.md.";
-}
-
-void add_control(OptionGroup& group, Words& words) {
-  group.option("--control", "PATH", words.control,
-               "Its control socket; default: of CONFIG, else /run/sonde-proxy.sock");
-}
-
-void add_positional(CLI::App& app, Words& words, const char* meaning) {
-  app.add_option("CONFIG", words.positional, meaning)->type_name("");
-}
-
-Result<std::string> config_path(const Words& words) {
-  if (words.config && !words.positional.empty())
-    return fail(ErrorKind::usage, "proxy: '" + words.positional + "': expected no other file beside --config");
-  auto path = words.config.value_or(words.positional);
-  if (path.empty()) return fail(ErrorKind::usage, "proxy: expected a configuration file: sonde proxy CONFIG.json");
-  return path;
 }
 
 int check(const Environment& env, const ProxyConfig& config, const std::string& path) {
@@ -84,18 +71,18 @@ int run_proxy(const Environment& env, std::vector<std::string> arguments) {
       "sonde proxy"};
   app.footer(request_list());
   Words words;
-  add_positional(app, words, "The configuration (JSON)");
   OptionGroup group(app, "Options");
-  group.option("--config", "FILE", words.config, "The same");
+  add_config(app, group, words, "The configuration (JSON)");
   group.flag("--check", words.check, "Tell what it would do, or what is wrong with it, and end");
   group.flag("--take-over", words.take_over,
              "Take the listeners of the proxy that runs, which ends as its connections do");
-  OptionGroup running(app, "reload, status, stop");
+  OptionGroup running(app, "reload, status, stop, drain, abort");
   add_control(running, words);
   if (const auto ended = parse_arguments(env, app, "proxy", std::move(arguments))) return *ended;
   if (words.control)
-    return report(env, {ErrorKind::usage, 0, "proxy: --control: expected reload, status or stop before it",
-                        "the proxy's own is the key control of its file"});
+    return report(env,
+                  {ErrorKind::usage, 0, "proxy: --control: expected reload, status, stop, drain or abort before it",
+                   "the proxy's own is the key control of its file"});
   if (words.check && words.take_over)
     return report(env, {ErrorKind::usage, 0, "proxy: --take-over: expected no --check beside it", {}});
   const auto path = config_path(words);
@@ -106,32 +93,17 @@ int run_proxy(const Environment& env, std::vector<std::string> arguments) {
   return serve(env, *config, {.config_path = *path, .take_over = words.take_over});
 }
 
-Result<std::string> control_path(const Words& words, const std::string& command) {
-  const bool file = words.config || !words.positional.empty();
-  if (words.control && file)
-    return fail(ErrorKind::usage, command + ": --control: expected no configuration file beside it");
-  if (words.control) return *words.control;
-  if (!file) return ProxyConfig{}.control;
-  const auto path = config_path(words);
-  if (!path) return path;
-  auto config = read_proxy_config(*path);
-  if (!config) return std::unexpected(config.error());
-  if (config->control.empty())
-    return fail(ErrorKind::usage,
-                fmt::format("{}: {}: control is \"\": expected a path, to ask the proxy at", command, *path));
-  return std::move(config->control);
-}
-
 int run_request(const Environment& env, const Request& request, std::vector<std::string> arguments) {
   const auto name = std::string("proxy ") + request.name;
   CLI::App app{std::string("Ask the proxy that runs: ") + request.description + '.', "sonde " + name};
-  Words words;
-  add_positional(app, words, "Its configuration, for the key control");
+  ProxyWords words;
   OptionGroup group(app, "Which proxy");
-  group.option("--config", "FILE", words.config, "The same");
+  add_config(app, group, words, "Its configuration, for the key control");
   add_control(group, words);
   if (const auto ended = parse_arguments(env, app, name, std::move(arguments))) return *ended;
-  const auto control = control_path(words, name);
+  const auto config = named_config(words, name);
+  if (!config) return report(env, config.error());
+  const auto control = control_path(words, *config, name);
   if (!control) return report(env, control.error());
   const auto answer = ask_proxy(*control, request.name);
   if (!answer) return report(env, answer.error());
@@ -148,6 +120,7 @@ int proxy(const Environment& env, std::vector<std::string> arguments) {
     const auto* const request = std::ranges::find(requests, arguments.front(), &Request::name);
     if (request != requests.end()) {
       arguments.erase(arguments.begin());
+      if (request->run != nullptr) return request->run(env, std::move(arguments));
       return run_request(env, *request, std::move(arguments));
     }
   }

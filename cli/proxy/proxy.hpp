@@ -7,7 +7,7 @@
 
 namespace sonde::cli {
 
-/// `sonde proxy CONFIG.json`, `sonde proxy reload|status|stop`
+/// `sonde proxy CONFIG.json`, `sonde proxy reload|status|stop|drain|abort|connections`
 [[nodiscard]] int proxy(const Environment& env, std::vector<std::string> arguments);
 
 }  // namespace sonde::cli

@@ -49,10 +49,14 @@ TEST_F(ProxyCommand, WrongWordsAreTwoAndNamed) {
       {{"--config", config, "other.json"}, "'other.json': expected no other file beside --config"},
       {{"--check"}, "expected a configuration file"},
       {{"--check", "--take-over", config}, "--take-over: expected no --check beside it"},
-      {{"--control", "/run/a.sock", config}, "--control: expected reload, status or stop before it"},
+      {{"--control", "/run/a.sock", config}, "--control: expected reload, status, stop, drain or abort before it"},
       {{"stop", "--control", "/run/a.sock", config}, "--control: expected no configuration file beside it"},
       {{"reload", "--check"}, "--check"},
       {{"status", "a", "b"}, "b"},
+      {{"drain", "--control", "/run/a.sock", config}, "--control: expected no configuration file beside it"},
+      {{"abort", "--check"}, "--check"},
+      {{"connections", config}, config.c_str()},
+      {{"connections", "--sort", "name"}, "--sort 'name': expected one of bytes, packets"},
   };
   for (const auto& [words, named] : cases) {
     const auto ended = run_words(words);
@@ -133,7 +137,7 @@ TEST_F(ProxyCommand, NobodyAnswersWhereNoProxyRuns) {
   const auto control = (folder / "control.sock").string();
   const auto config =
       file(R"({"listen_addr": "127.0.0.1:8443", "whitelist": ["a.example"], "control": ")" + control + "\"}");
-  for (const std::string request : {"reload", "status", "stop"})
+  for (const std::string request : {"reload", "status", "stop"})  // drain and abort do it themselves then
     for (const auto& words :
          {std::vector<std::string>{request, "--control", control}, {request, config}, {request, "--config", config}}) {
       const auto ended = run_words(words);
@@ -144,9 +148,27 @@ TEST_F(ProxyCommand, NobodyAnswersWhereNoProxyRuns) {
 
 TEST_F(ProxyCommand, AProxyWithoutAControlSocketCannotBeAsked) {
   const auto config = file(R"({"listen_addr": "127.0.0.1:8443", "whitelist": ["a.example"], "control": ""})");
-  const auto ended = run_words({"stop", config});
-  EXPECT_EQ(ended.status, usage);
-  EXPECT_THAT(ended.err, HasSubstr("control is \"\""));
+  for (const char* const request : {"stop", "drain", "abort"}) {
+    const auto ended = run_words({request, config});
+    EXPECT_EQ(ended.status, usage);
+    EXPECT_THAT(ended.err, HasSubstr("control is \"\""));
+  }
+}
+
+// As root there may be some on this host; that is tests/netns/proxy/wire's.
+TEST_F(ProxyCommand, ConnectionsNeedRoot) {
+  if (::geteuid() == 0) return;
+  const auto ended = run_words({"connections"});
+  EXPECT_EQ(ended.status, unsupported);
+  EXPECT_THAT(ended.err, HasSubstr("root"));
+  EXPECT_EQ(ended.out, "");
+}
+
+TEST_F(ProxyCommand, HelpNamesEachCommand) {
+  const auto ended = run_words({"--help"});
+  EXPECT_EQ(ended.status, well);
+  for (const char* const command : {"reload", "status", "stop", "drain", "abort", "connections"})
+    EXPECT_THAT(ended.out, HasSubstr(std::string("\n  ") + command + " "));
 }
 
 }  // namespace

@@ -29,9 +29,9 @@ Result<std::string> exchange(int connection, std::string_view request) {
 }  // namespace
 
 Result<std::string> ask(const std::string& control, std::string_view request) {
-  static constexpr std::array<std::string_view, 3> known{"reload", "status", "stop"};
+  static constexpr std::array<std::string_view, 5> known{"reload", "status", "stop", "drain", "abort"};
   if (std::ranges::find(known, request) == known.end())
-    return fail(ErrorKind::usage, fmt::format("\"{}\": expected reload, status or stop", request));
+    return fail(ErrorKind::usage, fmt::format("\"{}\": expected reload, status, stop, drain or abort", request));
   auto connection = connect_to_control(control, patience);
   if (!connection) return no_proxy(control, connection.error());
   return exchange(connection->get(), request);

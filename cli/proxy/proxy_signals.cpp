@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/signals.hpp"
+#include "proxy/proxy_signals.hpp"
 
 #include <csignal>
 
