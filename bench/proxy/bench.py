@@ -14,8 +14,9 @@ from proxy.loads import LOADS, Outcomes, gbits, machine_cpu, measure, measure_su
 from proxy.places import SERVER_NAME, Places, enter
 
 ROUNDS = 5
-SECONDS = 0.8
-BESIDE_ROUNDS = 7
+SECONDS = 0.5
+BESIDE_ROUNDS = 5
+BESIDE_SECONDS = 0.8
 IDLE_CONNECTIONS = 9_500  # two descriptors each in the proxy, of 20,000
 
 NOTES = '''\
@@ -162,7 +163,7 @@ def unrelated(build, places, _throughputs):
             ('new connections', 'connect --connections 32', rate, '{:,.0f}/s')):
         title = f'unrelated loopback connections, {title}, sonde running / not'
         try:
-            with_it, without, ratio = ratio_beside(build, places, [*words.split(), '--seconds', str(SECONDS)], value)
+            with_it, without, ratio = ratio_beside(build, places, [*words.split(), '--seconds', str(BESIDE_SECONDS)], value)
         except BenchError as error:
             rows.append(verdict.Row(title, f'failed: {error}', met=False))
             continue

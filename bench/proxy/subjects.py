@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who is measured. Each is started with a configuration of the bench's own, and runs only while it is measured."""
 import contextlib
+import copy
 import json
 import pathlib
 import subprocess
@@ -79,10 +80,20 @@ def sniproxy(_build, place, folder):
             _write(folder, 'sniproxy.conf', SNIPROXY.format(**_values(place, folder)))]
 
 
-def sonde(forwarding, **more):
+def second_of(listen):
+    """The address of a second listener: the next port."""
+    address, port = listen.rsplit(':', 1)
+    return f'{address}:{int(port) + 1}'
+
+
+def sonde(forwarding, second=None, **more):
+    """`second`: the forwarding of a second listener."""
     def command(build, place, folder):
+        listeners = [{'address': place.listen, 'forwarding': forwarding}]
+        if second:
+            listeners.append({'address': second_of(place.listen), 'forwarding': second})
         configuration = {
-            'listeners': [{'address': place.listen, 'forwarding': forwarding}],
+            'listeners': listeners,
             'routes': [{'name': 'bench', 'sni': [SERVER_NAME], 'upstreams': [place.upstream]}],
             'workers': 1, 'log': {'level': 'error'}, 'control': '',
             'ebpf': {'enabled': True, 'dns_cache': {'enabled': False}}, **more}
@@ -97,7 +108,8 @@ SONDE = 'sonde auto'
 OURS = {f'sonde {forwarding}': sonde(forwarding) for forwarding in ('auto', 'bypass', 'wire', 'sockmap', 'splice', 'copy')}
 MANY = 100_000
 SONDE_MANY = 'sonde wire, many connections'
-COMMANDS = {**PEERS, **OURS, SONDE_MANY: sonde('wire', wire={'connections': MANY})}
+SONDE_BOTH = 'sonde wire beside splice'
+COMMANDS = {**PEERS, **OURS, SONDE_MANY: sonde('wire', wire={'connections': MANY}), SONDE_BOTH: sonde('wire', 'splice')}
 ALL = [DIRECT, *PEERS, *OURS]
 
 
@@ -136,6 +148,12 @@ class Subject:
         if self.may_wire:
             got['wire_bytes'] = self.on_wire()['bytes'] - before
         return got
+
+    def second(self):
+        """The same by its second listener."""
+        other = copy.copy(self)
+        other.target = second_of(self.target)
+        return other
 
     def on_wire(self, *words):
         """What wire_table says of the proxy's namespace."""

@@ -17,9 +17,10 @@ from proxy.loads import Outcomes, gbits, machine_cpu, rate
 from proxy.places import SERVER_NAME, Places, enter
 
 WIRE, AUTO, SPLICE, HAPROXY = 'sonde wire', 'sonde auto', 'sonde splice', 'HAProxy'
-NAMES = [subjects.DIRECT, HAPROXY, 'nginx', AUTO, WIRE, SPLICE]
+NAMES = [subjects.DIRECT, HAPROXY, 'nginx', AUTO, WIRE]
 STEADY = ['remote_down', 'remote_up', 'remote_rr8', 'remote_rr64']
-PAIRS = 7          # alternating runs of two subjects
+PAIRS = 9          # alternating runs of two listeners
+SHORT_PAIRS = 5    # of two proxies, each for two runs
 CPU_SECONDS = 3.0
 SETTLED = 1.0      # seconds after which every connection has been handed over
 ALL_BY_WIRE = 0.99
@@ -32,7 +33,7 @@ class Plan:
     """What is measured, and how long."""
     loads: tuple = tuple(STEADY)
     rounds: int = 5
-    seconds: float = 0.8
+    seconds: float = 0.6
 
 
 NOTES = '''\
@@ -47,13 +48,13 @@ the middle. **sonde wire**: `forwarding: wire`, each connection is handed over a
 - **proxy's own CPU**: user and system time of the proxy's processes (/proc/PID/stat, in steps of 10 ms) in {CPU_SECONDS:g} s that begin
   {SETTLED:g} s after the connections. The scheduler's count (/proc/PID/task/*/schedstat) is in brackets: once a second a thread walks the table.
 - **hand-over**: each connection sends a message of 64 bytes behind its ClientHello, and one more when that has come back. Told is the time
-  from sending to the first byte of the answer, the connect of the upstream included; first answers of `wire` less those of `splice` in
-  {PAIRS} alternating runs; medians of the percentiles of the runs.
+  from sending to the first byte of the answer, the connect of the upstream included. One proxy with a listener of either forwarding; first answers of `wire` less
+  those of `splice` in {PAIRS} alternating runs; medians of the percentiles of the runs.
 - **short connections**: connect, ClientHello, an answer of 1,024 bytes, the end from the server, 32 at a time. Median of the ratios
-  of {PAIRS} alternating pairs; {NOISE:.0%} are taken for noise.
+  of {SHORT_PAIRS} alternating pairs, each started anew; {NOISE:.0%} are taken for noise.
 - **many connections**: one real connection, copied in the pinned maps until there are {MANY:,} (the machine allows 20,000 descriptors); the
-  running proxy takes them over as those of an earlier process. Maps: `memlock` of /proc/PID/fdinfo. Process: what its anonymous memory
-  grew by. The frozen sockets are not in it.
+  running proxy takes them over as those of an earlier process. Maps: `memlock` of /proc/PID/fdinfo with one connection, and what that or the
+  kernel's slab grew by, whichever is more. Process: what its anonymous memory grew by. The frozen sockets are not in it.
 - **a packet**: BPF_PROG_TEST_RUN of forward_packet, TCP with timestamps and 64 bytes. Each packet becomes one of another flow, in random
   order, so that no run finds the flow of the one before in the caches; every packet is checked to have been forwarded.
 '''
@@ -128,63 +129,82 @@ def own_cpu(build, places, _plan):
     return rows, results.table(['', *names], lines)
 
 
-def alternating(build, places, names, words, pairs):
-    """By name: what each run said. The order changes from pair to pair."""
-    got = {name: [] for name in names}
-    for number in range(pairs):
-        for name in names if number % 2 == 0 else reversed(names):
-            with subjects.started(name, build, places, places.remote) as subject:
-                got[name].append([required(subject.load(*one.split())) for one in words])
+def alternating(runs, subjects_by_name, words):
+    """By name, what each run said. The order changes from one to the next."""
+    got = {name: [] for name in subjects_by_name}
+    for number in range(runs):
+        for name in subjects_by_name if number % 2 == 0 else reversed(subjects_by_name):
+            got[name].append(required(subjects_by_name[name].load(*words.split())))
     return got
 
 
 def hand_over(build, places, plan):
-    at_once = (1, 16)
-    words = [f'first-byte --connections {number} --seconds {plan.seconds} --warm-up 0.1' for number in at_once]
-    got = alternating(build, places, [SPLICE, WIRE], words, PAIRS)
     rows, lines = [], []
-    for place, number in enumerate(at_once):
-        def median(name, value, place=place):
-            return statistics.median(run[place][value] for run in got[name])
-        for value in ('first_p50', 'first_p99', 'second_p50', 'second_p99'):
-            lines.append([f'{number} at a time, {value.replace("_", " answer, ")}, us',
-                          *(f'{median(name, value):.0f}' for name in (SPLICE, WIRE))])
-        for value in ('p50', 'p99'):
-            ours, theirs = median(WIRE, f'first_{value}'), median(SPLICE, f'first_{value}')
-            made = verdict.at_most(f'[first-byte] hand-over, {value} added, {number} at a time', ours - theirs, 1000,
-                                   lambda number: f'{number:.0f} us', sonde=f'{ours:.0f} us',
-                                   peer=f'{theirs:.0f} us (splice)', ratio=f'{ours - theirs:+.0f} us')
-            # With more than one at a time the CPUs are full, and latency is what work waits for.
-            rows.append(made if number == 1 else dataclasses.replace(made, target='', met=None))
-        # The answer to the second message, and that message, have only the wire to go by.
-        handed = min(run[place]['wire_bytes'] / (run[place]['count'] * 128) for run in got[WIRE])
-        failed = sum(run[place]['failed'] for runs in got.values() for run in runs)
-        rows.append(verdict.at_least(f'[first-byte] {number} at a time: second messages by the wire', handed, ALL_BY_WIRE,
-                                     '{:.0%}'.format, sonde=f'{min(handed, 1):.1%}'))
-        rows.append(verdict.at_most(f'[first-byte] {number} at a time: connections that failed', failed, 0, str,
-                                    sonde=str(failed)))
+    with subjects.started(subjects.SONDE_BOTH, build, places, places.remote) as subject:
+        for number in (1, 16):
+            words = f'first-byte --connections {number} --seconds {plan.seconds} --warm-up 0.1'
+            got = alternating(PAIRS, {SPLICE: subject.second(), WIRE: subject}, words)
+            more, table = added(got, number)
+            rows += more
+            lines += table
     return rows, results.table(['', SPLICE, WIRE], lines)
 
 
+def added(got, number):
+    """Rows of what the hand-over adds with so many connections at a time."""
+    def median(name, value):
+        return statistics.median(run[value] for run in got[name])
+    rows = []
+    for value in ('p50', 'p99'):
+        ours, theirs = median(WIRE, f'first_{value}'), median(SPLICE, f'first_{value}')
+        row = verdict.at_most(f'[first-byte] hand-over, {value} added, {number} at a time', ours - theirs, 1000,
+                              lambda value: f'{value:.0f} us', sonde=f'{ours:.0f} us', peer=f'{theirs:.0f} us (splice)',
+                              ratio=f'{ours - theirs:+.0f} us')
+        # With more than one at a time the CPUs are full, and latency is what work waits for.
+        rows.append(row if number == 1 else dataclasses.replace(row, target='', met=None))
+    # The second message and the answer to it have only the wire to go by.
+    handed = min(run['wire_bytes'] / (run['count'] * 128) for run in got[WIRE])
+    failed = sum(run['failed'] for runs in got.values() for run in runs)
+    rows.append(verdict.at_least(f'[first-byte] {number} at a time: second messages by the wire', handed, ALL_BY_WIRE,
+                                 '{:.0%}'.format, sonde=f'{min(handed, 1):.1%}'))
+    rows.append(verdict.at_most(f'[first-byte] {number} at a time: connections that failed', failed, 0, str,
+                                sonde=str(failed)))
+    lines = [[f'{number} at a time, {value.replace("_", " answer, ")}, us',
+              *(f'{median(name, value):.0f}' for name in (SPLICE, WIRE))]
+             for value in ('first_p50', 'first_p99', 'second_p50', 'second_p99')]
+    return rows, lines
+
+
 def short(build, places, plan):
-    words = [f'connect --connections 32 --answer 1024 --seconds {plan.seconds}']
-    got = alternating(build, places, [SPLICE, AUTO], words, PAIRS)
-    ours, theirs = ([rate(run[0]) for run in got[name]] for name in (AUTO, SPLICE))
-    ratios = sorted(one / other for one, other in zip(ours, theirs))
-    failed = sum(run[0]['failed'] for runs in got.values() for run in runs)
+    """Each is started anew: where nothing is to go by the wire, its program is not on the packets."""
+    words = f'connect --connections 32 --answer 1024 --seconds {plan.seconds}'
+    ratios, rates, failed = [], {AUTO: [], SPLICE: []}, 0
+    for number in range(SHORT_PAIRS):
+        for name in (AUTO, SPLICE) if number % 2 == 0 else (SPLICE, AUTO):
+            with subjects.started(name, build, places, places.remote) as subject:
+                got = [required(subject.load(*words.split())) for _ in range(2)]
+            rates[name].append(statistics.mean(rate(run) for run in got))
+            failed += sum(run['failed'] for run in got)
+        ratios.append(rates[AUTO][-1] / rates[SPLICE][-1])
     ratio = statistics.median(ratios)
     title = '[connect --answer 1024] short connections, auto against splice'
-    made = verdict.at_least(title, ratio, 1 - NOISE, verdict.times, sonde=f'{statistics.median(ours):,.0f}/s',
-                            peer=f'{statistics.median(theirs):,.0f}/s (splice)',
-                            ratio=f'{verdict.times(ratio)} ({ratios[0]:.2f} to {ratios[-1]:.2f})')
-    rows = [dataclasses.replace(made, target=f'at least 1.00 x, less {NOISE:.0%} for noise')]
-    return rows + [verdict.at_most(f'{title}: that failed', failed, 0, str, sonde=str(failed))], ''
+    row = verdict.at_least(title, ratio, 1 - NOISE, verdict.times, sonde=f'{statistics.median(rates[AUTO]):,.0f}/s',
+                           peer=f'{statistics.median(rates[SPLICE]):,.0f}/s (splice)',
+                           ratio=f'{verdict.times(ratio)} ({min(ratios):.2f} to {max(ratios):.2f})')
+    return [dataclasses.replace(row, target=f'at least 1.00 x, less {NOISE:.0%} for noise'),
+            verdict.at_most(f'{title}: that failed', failed, 0, str, sonde=str(failed))], ''
 
 
 def scheduled(pids):
     """Seconds of CPU of all threads."""
     files = [file for pid in pids for file in pathlib.Path(f'/proc/{pid}/task').glob('*/schedstat')]
     return sum(int(file.read_text().split()[0]) for file in files) / 1e9
+
+
+def slab_bytes():
+    """Of the whole machine: map elements are rounded up to its sizes, which `memlock` does not know."""
+    lines = pathlib.Path('/proc/meminfo').read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith('SUnreclaim:'))
 
 
 def many(build, places, _plan):
@@ -196,11 +216,15 @@ def many(build, places, _plan):
         try:
             if not holder.stdout.readline():
                 raise BenchError('the connection to copy did not come about')
-            time.sleep(SETTLED)
-            maps, process = subject.on_wire()['memory'], subject.resident('RssAnon')
+            end = time.monotonic() + 15
+            while subject.on_wire()['connections'] != 1:  # those of the start linger
+                if time.monotonic() > end:
+                    raise BenchError('the connection to copy is not alone on the wire')
+                time.sleep(0.2)
+            maps, process, slab = subject.on_wire()['memory'], subject.resident('RssAnon'), slab_bytes()
             after = subject.on_wire('multiply', '--connections', str(connections))
             time.sleep(4)  # taken over: the table is walked once a second
-            grown = subject.resident('RssAnon') - process
+            grown, slab = subject.resident('RssAnon') - process, slab_bytes() - slab
             cpu, start = scheduled(subject.pids), time.monotonic()
             time.sleep(3)
             walk = (scheduled(subject.pids) - cpu) / (time.monotonic() - start)
@@ -208,13 +232,14 @@ def many(build, places, _plan):
         finally:
             holder.kill()
             holder.communicate()
-    total = after['memory'] + max(grown, 0)
+    total = maps + max(after['memory'] - maps, slab) + max(grown, 0)
     title = f'[many] {connections:,} spliced connections'
     rows = [verdict.at_most(f'{title}: maps and process', total, 100e6, lambda value: f'{value / 1e6:.0f} MB',
                             sonde=f'{total / 1e6:.1f} MB'),
             verdict.at_least(f'{title}: that were there at the end', there, connections, '{:,}'.format,
                              sonde=f'{there:,}')]
     lines = [['maps, one connection', f'{maps / 1e6:.1f} MB'], ['maps, all', f'{after["memory"] / 1e6:.1f} MB'],
+             ['slab of the kernel, growth (SUnreclaim)', f'{slab / 1e6:.1f} MB'],
              ['process, growth', f'{grown / 1e6:.1f} MB'], ['process, growth a connection', f'{grown / connections:.0f} bytes'],
              ['process, CPU while none sends', f'{walk * 1e3:.1f} ms a second']]
     return rows, results.table(['', ''], lines)
@@ -263,5 +288,5 @@ def run(build):
     with Places(build / 'bench/proxy/proxy_load') as places:
         rows, details = run_parts(build, places, PARTS, plan)
     notes = NOTES.format(ROUNDS=plan.rounds, SECONDS=plan.seconds, CPU_SECONDS=CPU_SECONDS, SETTLED=SETTLED, PAIRS=PAIRS,
-                         NOISE=NOISE, MANY=subjects.MANY)
+                         SHORT_PAIRS=SHORT_PAIRS, NOISE=NOISE, MANY=subjects.MANY)
     return verdict.show(rows) + '\n' + notes + f'- peers: {subjects.versions()}\n\n' + '\n'.join(details)

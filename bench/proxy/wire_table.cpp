@@ -86,8 +86,12 @@ Result<void> tell() {
 }
 
 std::optional<std::uint32_t> find_spliced(const Table& table) {
-  for (std::uint32_t i = 0; i < table.used(); ++i)
-    if (table.at(i).phase == SONDE_WIRE_SPLICED) return i;
+  for (std::uint32_t i = 0; i < table.used(); ++i) {
+    const auto& connection = table.at(i);
+    if (connection.phase == SONDE_WIRE_SPLICED && connection.ended == 0 && connection.sides[0].seen == 0 &&
+        connection.sides[1].seen == 0)
+      return i;
+  }
   return std::nullopt;
 }
 
