@@ -21,9 +21,16 @@ class HandOver {
     return phase_ == Phase::waiting && wire_ != nullptr && (carried >= after_bytes_ || now >= after_) &&
            now >= next_try_;
   }
-  /// Packets take the wire from now on, or it is tried again later, or never.
+  /// Packets take the wire from now on, or it is tried again later, or never. A direction that holds too much gets no
+  /// more room to send for a while, so that what is held drains: then there is a moment to join, however much the peer
+  /// sends. If the other side does not read, that moment does not come, and the peer has its room again for a longer
+  /// while.
   void join(const WireJoin& request, Clock::time_point now);
+  /// Not any more, if it has not joined: one of the streams has ended.
+  void give_up(int client_fd, int upstream_fd);
   [[nodiscard]] bool is_joining() const { return phase_ == Phase::joining; }
+  /// Peers wait for room: join() must be tried again at next_try(), whether bytes come or not.
+  [[nodiscard]] bool holds_up() const { return phase_ == Phase::waiting && held_since_ != Clock::time_point{}; }
   /// When to call settle().
   [[nodiscard]] Clock::time_point next_try() const { return next_try_; }
   /// The sockets are frozen. False: not yet.
@@ -43,9 +50,13 @@ class HandOver {
   Clock::time_point next_try_{};
   std::uint32_t index_ = 0;
   std::uint16_t delay_ms_ = 0;
+  Clock::time_point held_since_{};  ///< zero: peers have all room
   Phase phase_ = Phase::waiting;
 
   void delay(Clock::time_point now);
+  void hold_up(const WireJoin& request, const WireExcess& excess, Clock::time_point now);
+  void let_go(int client_fd, int upstream_fd);
+  void decline(int client_fd, int upstream_fd);
 };
 
 }  // namespace sonde::proxy

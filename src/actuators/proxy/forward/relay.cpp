@@ -195,7 +195,7 @@ void Relay::State::go_on() {
 void Relay::State::join_wire() {
   before_wire = count();
   hand_over.join({client->fd(), upstream->fd(), to_upstream.held(), to_client.held()}, loop.now());
-  if (hand_over.is_joining()) arm();
+  if (hand_over.is_joining() || hand_over.holds_up()) arm();
 }
 
 void Relay::State::leave_for_wire() {
@@ -211,6 +211,7 @@ bool Relay::State::pass_on_end(Direction direction) {
   if (!half_ended()) {
     first_end = outward ? RelayEndReason::client_closed : RelayEndReason::upstream_closed;
     active = loop.now();
+    hand_over.give_up(client->fd(), upstream->fd());
   }
   bool& finished = outward ? upstream_finished : client_finished;
   if (finished) return true;
@@ -233,7 +234,7 @@ void Relay::State::arm() {
   auto when = active + limit();
   if (kernel) when = std::min(when, loop.now() + std::max<Clock::duration>(limit() / 4, 1ms));
   if (waits_for_path) when = std::min(when, loop.now() + path_interval);
-  if (hand_over.is_joining()) when = std::min(when, hand_over.next_try());
+  if (hand_over.is_joining() || hand_over.holds_up()) when = std::min(when, hand_over.next_try());
   timer.set(loop, when);
 }
 
@@ -248,7 +249,7 @@ void Relay::State::look_at_time() {
   }
   if (loop.now() - active >= limit())
     return end(half_ended() && half_closed < idle ? RelayEndReason::half_closed : RelayEndReason::idle, true);
-  if (waits_for_path) return go_on();
+  if (waits_for_path || hand_over.holds_up()) return go_on();
   arm();
 }
 

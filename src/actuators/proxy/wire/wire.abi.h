@@ -132,7 +132,8 @@ struct sonde_wire_statistics {
 	__u64 port_reused;         // SYNs of a connection that was over: the stack has them
 };
 
-// What join_connection reads: a frame of this. `verdict` is written back.
+// What join_connection reads: a frame of this. `verdict` is written back; if it is SONDE_WIRE_UNSENT, the bytes held tell
+// which direction holds up too many: 0: not this one.
 struct sonde_wire_join {
 	__u8 ethernet[16]; // zero; the kernel wants the room of a header
 	struct sonde_wire_flow client;   // of the packets of either side

@@ -170,7 +170,7 @@ void Wire::prepare_upstream(int upstream_fd, int client_fd) const {
     ::setsockopt(upstream_fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof(segment));
 }
 
-sonde_wire_verdict Wire::join(const WireJoin& request, std::uint32_t& index) {
+sonde_wire_verdict Wire::join(const WireJoin& request, std::uint32_t& index, WireExcess* excess) {
   const auto place = state_->table->take();
   if (!place) {
     ++state_->no_place;
@@ -181,6 +181,8 @@ sonde_wire_verdict Wire::join(const WireJoin& request, std::uint32_t& index) {
   frame.held_to_client = request.held_to_client;
   const auto verdict = run(state_->join_fd, frame);
   ++state_->verdicts.at(verdict);
+  if (excess != nullptr && verdict == SONDE_WIRE_UNSENT)
+    *excess = {.to_upstream = frame.held_to_upstream != 0, .to_client = frame.held_to_client != 0};
   index = *place;
   if (verdict == SONDE_WIRE_JOINED) {
     ++state_->joined;

@@ -34,6 +34,12 @@ struct WireJoin {
   std::uint32_t held_to_client = 0;
 };
 
+/// Why SONDE_WIRE_UNSENT: this direction holds up more than the window of who receives takes twice.
+struct WireExcess {
+  bool to_upstream = false;
+  bool to_client = false;
+};
+
 /// Any thread.
 class Wire {
  public:
@@ -47,7 +53,7 @@ class Wire {
   /// Before connect() of an upstream socket: its peer is told to send no longer segments than the client takes.
   void prepare_upstream(int upstream_fd, int client_fd) const;
   /// From now on packets of both take the wire. `index` is the element of the table then.
-  [[nodiscard]] sonde_wire_verdict join(const WireJoin& request, std::uint32_t& index);
+  [[nodiscard]] sonde_wire_verdict join(const WireJoin& request, std::uint32_t& index, WireExcess* excess = nullptr);
   /// Both sockets are frozen, and the connection needs its process no more. False: they hold something still, or have
   /// received something since; ask again.
   [[nodiscard]] bool settle(std::uint32_t index, int client_fd, int upstream_fd);

@@ -56,13 +56,13 @@ static __always_inline int socket_verdict(const struct wire_socket *socket)
 
 /*
  * What one peer's stream holds up at the proxy must fit into the window of the other, twice: what comes by the wire goes
- * on top of it. `held`: bytes that user space has.
+ * on top of it. 0: it does, else the bytes. `held`: bytes that user space has.
  */
-static __always_inline int fits_window(const struct wire_socket *from, const struct wire_socket *to, __u32 held)
+static __always_inline __u32 held_up(const struct wire_socket *from, const struct wire_socket *to, __u32 held)
 {
 	__u32 total = (from->received - from->read) + held + (to->written - to->unacknowledged);
 
-	return (__u64)total * 2 <= to->window;
+	return (__u64)total * 2 <= to->window ? 0 : total;
 }
 
 /*
@@ -74,19 +74,24 @@ static __always_inline int fits_segment(const struct wire_socket *from, const st
 	return from->own_segment <= to->peer_segment + (grows ? IPV6_EXCESS : 0);
 }
 
-static __always_inline int pair_verdict(const struct sonde_wire_join *join, const struct wire_socket *client,
+static __always_inline int pair_verdict(struct sonde_wire_join *join, const struct wire_socket *client,
 					const struct wire_socket *upstream)
 {
 	int client_ipv4 = is_ipv4(join->client.source), upstream_ipv4 = is_ipv4(join->upstream.source);
+	__u32 held_to_upstream, held_to_client;
 
 	if (client->timestamps != upstream->timestamps)
 		return SONDE_WIRE_TIMESTAMPS_DIFFER;
 	if (!fits_segment(client, upstream, client_ipv4 && !upstream_ipv4) ||
 	    !fits_segment(upstream, client, upstream_ipv4 && !client_ipv4))
 		return SONDE_WIRE_SEGMENT_DIFFERS;
-	if (!fits_window(client, upstream, join->held_to_upstream) || !fits_window(upstream, client, join->held_to_client))
-		return SONDE_WIRE_UNSENT;
-	return SONDE_WIRE_JOINED;
+	held_to_upstream = held_up(client, upstream, join->held_to_upstream);
+	held_to_client = held_up(upstream, client, join->held_to_client);
+	if (!held_to_upstream && !held_to_client)
+		return SONDE_WIRE_JOINED;
+	join->held_to_upstream = held_to_upstream;
+	join->held_to_client = held_to_client;
+	return SONDE_WIRE_UNSENT;
 }
 
 /*
@@ -127,7 +132,7 @@ static __always_inline int insert_flows(const struct sonde_wire_join *join)
 	return 0;
 }
 
-static __always_inline int join_sockets(struct __sk_buff *skb, const struct sonde_wire_join *join)
+static __always_inline int join_sockets(struct __sk_buff *skb, struct sonde_wire_join *join)
 {
 	struct sonde_wire_connection *connection = bpf_map_lookup_elem(&CONNECTIONS, &join->connection);
 	struct sonde_wire_side_state *of_client, *of_upstream;
