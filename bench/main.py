@@ -43,7 +43,8 @@ def main(names):
         return 3
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGHUP, stop)
-    build = pathlib.Path(os.environ['SONDE_BUILD']).resolve()
+    release = pathlib.Path(__file__).parents[1] / 'build/release'
+    build = pathlib.Path(os.environ.get('SONDE_BUILD', release)).resolve()
     wanted = [part for name in names for part in (name, *ALSO.get(name, []))]
     for name in dict.fromkeys(wanted or BENCHES):
         run(name, build)

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""compare.py [--subjects A,B] [--loads X,Y] [--rounds N] [--seconds S] [--targets P,Q]: some of what `./dev bench proxy`
-measures, for work on the proxy. With --targets the rows that these parts of the wire splice's bench give, of these loads.
-Words may be cut short: `--loads remote_` are all remote ones. Writes no RESULTS.md. SONDE_BUILD is the build folder
-(default: build/release)."""
+"""compare.py [--subjects A,B] [--loads X,Y] [--rounds N] [--seconds S] [--targets P,Q]: some of what `./dev bench
+proxy` measures, for work on the proxy. With --targets the rows that these parts of the wire splice's bench give, of
+these loads. Words may be cut short: `--loads remote_` are all remote ones. Writes no RESULTS.md. SONDE_BUILD is the
+build folder (default: build/release)."""
 import argparse
 import os
 import pathlib

@@ -31,8 +31,9 @@ def enter(namespace, command, cpu=None):
 
 
 @contextlib.contextmanager
-def running(namespace, command, ready, log=None):
-    """A program that is ready when ready() is true; it is asked to end, then killed. Gives the process."""
+def running(namespace, command, ready, log=None, may_end=False):
+    """A program that is ready when ready() is true; it is asked to end, then killed. Gives the process. `may_end`: that
+    it has ended is no error."""
     with tempfile.TemporaryFile('w+') as own_log:
         output = log or own_log
         process = subprocess.Popen(enter(namespace, command), stdin=subprocess.DEVNULL, stdout=output,
@@ -44,7 +45,7 @@ def running(namespace, command, ready, log=None):
                     raise BenchError(f'{command[0]} did not start: {last_words(output)}')
                 time.sleep(0.005)
             yield process
-            if process.poll() is not None:
+            if process.poll() is not None and not may_end:
                 raise BenchError(f'{command[0]} ended with {process.returncode}: {last_words(output)}')
         finally:
             stop(process)

@@ -105,7 +105,8 @@ def sonde(forwarding, second=None, **more):
 DIRECT = 'direct'
 PEERS = {'HAProxy': haproxy, 'nginx': nginx, 'sniproxy': sniproxy}
 SONDE = 'sonde auto'
-OURS = {f'sonde {forwarding}': sonde(forwarding) for forwarding in ('auto', 'bypass', 'wire', 'sockmap', 'splice', 'copy')}
+OURS = {f'sonde {forwarding}': sonde(forwarding)
+        for forwarding in ('auto', 'bypass', 'wire', 'sockmap', 'splice', 'copy')}
 MANY = 100_000
 SONDE_MANY = 'sonde wire, many connections'
 SONDE_BOTH = 'sonde wire beside splice'
@@ -142,7 +143,7 @@ class Subject:
         self.may_wire = may_wire
 
     def load(self, *words):
-        """What the load says; a failure is {'error': ...}. `wire_bytes`: that the wire splice has forwarded meanwhile."""
+        """What the load says; a failure is {'error': ...}. `wire_bytes`: what the wire splice has forwarded."""
         before = self.on_wire()['bytes'] if self.may_wire else 0
         got = self._load(words)
         if self.may_wire:
@@ -202,7 +203,7 @@ def _without_leftovers(places, place):
 
 
 @contextlib.contextmanager
-def started(name, build, places, place):
+def started(name, build, places, place, may_end=False):
     if name == DIRECT:
         yield Subject(places, place, place.upstream, [])
         return
@@ -211,7 +212,8 @@ def started(name, build, places, place):
     with contextlib.ExitStack() as stack:
         if ours:
             stack.enter_context(_without_leftovers(places, place))
-        process = stack.enter_context(running(place.proxy, command, lambda: listens(place.proxy, place.listen)))
+        process = stack.enter_context(running(place.proxy, command, lambda: listens(place.proxy, place.listen),
+                                              may_end=may_end))
         pids = [process.pid, *_children(process.pid)]
         subject = Subject(places, place, place.listen, pids, may_wire=ours and place is places.remote)
         _wait_until_served(subject, process)
