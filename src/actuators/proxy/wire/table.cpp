@@ -15,6 +15,7 @@
 #include <deque>
 #include <mutex>
 
+#include "actuators/proxy/wire/stale_tables.hpp"
 #include "actuators/proxy/wire/table_maps.hpp"
 #include "base/wall_clock.hpp"
 #include "kernel/object.hpp"
@@ -161,6 +162,8 @@ Result<std::unique_ptr<Table>> Table::open(std::uint32_t capacity) {
   if (::flock(parent->get(), LOCK_EX) != 0) return fail_errno("cannot lock the folder above " + *directory);
   auto folder = open_folder(*directory, true);
   if (!folder) return std::unexpected(folder.error());
+  touch_table(folder->get());
+  remove_stale_tables(*directory);
   auto pinned = open_pinned_maps(*directory);
   if (!pinned) return std::unexpected(pinned.error());
 

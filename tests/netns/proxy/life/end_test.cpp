@@ -20,7 +20,8 @@ std::set<std::string> bpf_objects() {
   for (const auto* const kind : {"prog", "map", "link"}) {
     const auto listed = Json::parse(run(std::string("bpftool -j ") + kind + " show 2>/dev/null || echo '[]'"));
     for (const auto& one : listed) {
-      const auto name = one.value("name", std::string(one.value("type", "")));
+      // The type of a link that bpftool does not know is a number.
+      const auto name = one.value("name", one.contains("type") ? one["type"].dump() : std::string());
       objects.insert(std::string(kind) + " " + one["id"].dump() + " " + name);
     }
   }

@@ -2,6 +2,7 @@
 // The table of the wire splice under two processes at a time. Each test has a network namespace and so pins of its own.
 #include "actuators/proxy/wire/table.hpp"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
@@ -321,6 +322,44 @@ TEST_F(TableTest, two_processes_never_take_the_same) {
   EXPECT_LE(table->used(), capacity);
   EXPECT_EQ(table->count(), 0U);
   ::munmap(shared, sizeof(Shared));
+}
+
+// Tables of other network namespaces, after a minute.
+TEST_F(TableTest, those_that_nobody_needs_any_more_are_removed) {
+  const auto old = [](const std::unique_ptr<Table>& table) {
+    const timespec long_ago[2] = {{.tv_sec = 1, .tv_nsec = 0}, {.tv_sec = 1, .tv_nsec = 0}};
+    EXPECT_EQ(::utimensat(AT_FDCWD, table->directory().c_str(), long_ago, 0), 0);
+  };
+  const auto is_there = [](const std::string& directory) {
+    struct stat status {};
+    return ::stat((directory + "/TABLE").c_str(), &status) == 0;
+  };
+  auto table = open(4);
+  ASSERT_TRUE(table) << error_;
+  const auto directory = table->directory();
+  const NetworkNamespace elsewhere;
+  const auto open_another = [&] {
+    elsewhere.call([] {
+      const auto another = Table::open(4);
+      ASSERT_TRUE(another) << another.error().text();
+      EXPECT_TRUE((*another)->unpin());
+    });
+  };
+  open_another();
+  EXPECT_TRUE(is_there(directory)) << "it has just been opened";
+  old(table);
+  ASSERT_TRUE(table->keep());
+  open_another();
+  EXPECT_TRUE(is_there(directory)) << "it is kept";
+  table->stop_keeping();
+  const auto flow = wire_flow(ipv4(1, 1), ipv4(2, 2));
+  const sonde_wire_place place{};
+  ASSERT_TRUE(kernel::map_update(table->flows_fd(), &flow, &place));
+  open_another();
+  EXPECT_TRUE(is_there(directory)) << "it holds a connection";
+  ASSERT_TRUE(kernel::map_delete(table->flows_fd(), &flow));
+  open_another();
+  EXPECT_FALSE(is_there(directory));
 }
 
 TEST_F(TableTest, a_private_one_leaves_no_pin) {

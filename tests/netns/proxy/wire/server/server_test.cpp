@@ -6,11 +6,12 @@
 #include <cerrno>
 #include <csignal>
 #include <filesystem>
+#include <memory>
 #include <thread>
+#include <vector>
 
 #include "actuators/proxy/wire/table_maps.hpp"
 #include "conversation.hpp"
-#include "harness/command.hpp"
 #include "wired_hosts.hpp"
 
 namespace sonde::test {
@@ -24,11 +25,11 @@ class WireServer : public testing::Test {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root";
   }
 
-  // Each with a control socket and a log of its own.
-  std::unique_ptr<Proxied> start(const Json& more = Json::object()) {
+  // Each with a control socket and a log of its own. They stay until the test is over: with the object go the pins.
+  Proxied* start(const Json& more = Json::object()) {
     auto config = wired_config("wire");
     config.update(more);
-    return std::make_unique<Proxied>(hosts_.proxy, config);
+    return proxies_.emplace_back(std::make_unique<Proxied>(hosts_.proxy, config)).get();
   }
 
   Conversation joined(const Meeting& meeting = {}) {
@@ -78,19 +79,13 @@ class WireServer : public testing::Test {
     return count;
   }
 
-  void TearDown() override {
-    if (::geteuid() != 0) return;
-    const auto removed =
-        outcome_of(hosts_.proxy, std::string(SONDE_PROGRAM) + " proxy abort --control /nonexistent/none 2>&1");
-    EXPECT_EQ(removed.status, 0) << removed.output;
-  }
-
   WiredHosts hosts_;
   Listening listening_{hosts_.server, endpoint_at(server_ipv4, server_port)};
+  std::vector<std::unique_ptr<Proxied>> proxies_;
 };
 
 TEST_F(WireServer, CountsAndLogsWhatIsOnTheWire) {
-  const auto proxy = start();
+  auto* const proxy = start();
   auto conversation = joined();
   auto status = proxy->status();
   EXPECT_EQ(status.at("wire").at("connections"), 1);
@@ -114,7 +109,7 @@ TEST_F(WireServer, CountsAndLogsWhatIsOnTheWire) {
 }
 
 TEST_F(WireServer, KilledAndStartedAgain) {
-  auto proxy = start();
+  auto* proxy = start();
   auto conversation = joined();
   auto ends_meanwhile = joined();
   proxy->process().signal(SIGKILL);
@@ -141,7 +136,7 @@ TEST_F(WireServer, KilledAndStartedAgain) {
 }
 
 TEST_F(WireServer, AStopLeavesThem) {
-  auto proxy = start();
+  auto* proxy = start();
   auto conversation = joined();
   const auto begun = std::chrono::steady_clock::now();
   EXPECT_EQ(proxy->ask("stop").status, 0);
@@ -156,7 +151,7 @@ TEST_F(WireServer, AStopLeavesThem) {
 }
 
 TEST_F(WireServer, NothingIsLeftByAStopWithoutConnections) {
-  const auto proxy = start();
+  auto* const proxy = start();
   auto conversation = joined();
   close(conversation);
   EXPECT_TRUE(eventually([&] { return wire_connections(hosts_.proxy).empty(); }));
@@ -167,7 +162,7 @@ TEST_F(WireServer, NothingIsLeftByAStopWithoutConnections) {
 }
 
 TEST_F(WireServer, TheSuccessorAdoptsAndLogs) {
-  const auto proxy = start();
+  auto* const proxy = start();
   auto conversation = joined();
   const auto successor = proxy->successor();
   EXPECT_EQ(proxy->process().wait(20s), 0) << "nothing is left for it to relay";
@@ -183,7 +178,7 @@ TEST_F(WireServer, TheSuccessorAdoptsAndLogs) {
 }
 
 TEST_F(WireServer, DrainWaitsForThemAndLeavesNothing) {
-  const auto proxy = start();
+  auto* const proxy = start();
   auto conversation = joined();
   const auto answer = proxy->ask("drain");
   EXPECT_EQ(answer.status, 0);
@@ -198,7 +193,7 @@ TEST_F(WireServer, DrainWaitsForThemAndLeavesNothing) {
 }
 
 TEST_F(WireServer, AbortResetsThemAndTheProxyGoesOn) {
-  const auto proxy = start();
+  auto* const proxy = start();
   auto first = joined();
   auto second = joined();
   const auto answer = proxy->ask("abort");
@@ -216,7 +211,7 @@ TEST_F(WireServer, AbortResetsThemAndTheProxyGoesOn) {
 
 TEST_F(WireServer, LimitsHoldOverThem) {
   const Json limits = {{"limits", {{"connections_per_client", 1}}}};
-  auto proxy = start(limits);
+  auto* proxy = start(limits);
   auto conversation = joined();
   const auto refused = [&] { EXPECT_THROW((void)meet(hosts_.client, listening_), std::exception); };
   refused();
@@ -233,7 +228,7 @@ TEST_F(WireServer, LimitsHoldOverThem) {
 }
 
 TEST_F(WireServer, AReloadChangesTheirTimeouts) {
-  const auto proxy = start();
+  auto* const proxy = start();
   auto conversation = joined();
   std::this_thread::sleep_for(2s);
   EXPECT_TRUE(conversation.talk());
@@ -248,8 +243,8 @@ TEST_F(WireServer, AReloadChangesTheirTimeouts) {
 
 // Two proxies of one network namespace would log each other's connections.
 TEST_F(WireServer, ASecondProxyGoesWithout) {
-  const auto proxy = start();
-  const auto second = start({{"listen_addr", "10.8.1.2:8444"}});
+  auto* const proxy = start();
+  auto* const second = start({{"listen_addr", "10.8.1.2:8444"}});
   auto conversation = joined();
   Meeting there;
   there.proxy = endpoint_at(proxy_ipv4, 8444);
@@ -267,7 +262,7 @@ TEST_F(WireServer, ASecondProxyGoesWithout) {
 
 // One that does not want the path keeps what is there all the same.
 TEST_F(WireServer, WhatIsLeftIsKeptWithoutThePath) {
-  auto proxy = start();
+  auto* proxy = start();
   auto conversation = joined();
   proxy->process().signal(SIGKILL);
   proxy->process().wait();
