@@ -114,7 +114,7 @@ static __always_inline void fill_side(struct sonde_wire_side_state *side, const 
 		      (from->ecn && !to->ecn ? SONDE_WIRE_NO_ECN : 0);
 	side->timestamp_delta = to->clock + TIMESTAMP_MARGIN - from->echo;
 	side->echo_floor = to->echo;
-	side->start = from->read;
+	side->start = from->read - held; /* the relay has counted what it has written */
 	side->position = from->received;
 	side->acknowledgement = from->unacknowledged;
 }
