@@ -5,12 +5,16 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
 #include <thread>
 
+#include "actuators/proxy/wire/attachment.hpp"
+#include "actuators/proxy/wire/table.hpp"
+#include "actuators/proxy/wire/table_maps.hpp"
 #include "harness/command.hpp"
 
 namespace sonde::test {
@@ -56,6 +60,19 @@ Proxied::Proxied(const NetworkNamespace& where, const Json& config, const std::v
   process_ = std::make_unique<Process>(where, arguments);
   if (!process_->wait_for_error_text("listens on", proxy_patience))
     throw std::runtime_error("the proxy does not start: " + process_->output() + process_->errors());
+}
+
+Proxied::~Proxied() {
+  process_.reset();
+  where_.call([] {
+    const auto table = proxy::Table::find();
+    if (table && *table) {
+      EXPECT_TRUE(proxy::Attachment::remove((*table)->directory()));
+      EXPECT_TRUE((*table)->unpin());
+    }
+    // One that has given up root could remove its pins, and not the folder.
+    if (const auto directory = proxy::table_directory()) ::rmdir(directory->c_str());
+  });
 }
 
 Proxied::Answer Proxied::ask(const std::string& word) const {

@@ -40,6 +40,10 @@ class Proxied {
   /// Waits until clients are served; throws with what it said when it does not come to that.
   Proxied(const NetworkNamespace& where, const Json& config, const std::vector<std::string>& words = {},
           const std::vector<std::string>& before = {});
+  Proxied(const Proxied&) = delete;
+  Proxied& operator=(const Proxied&) = delete;
+  /// Kills it, and removes what it has pinned for connections on the wire, which would outlive the namespace.
+  ~Proxied();
 
   /// /status as `sonde proxy status` gives it.
   [[nodiscard]] Json status() const;
