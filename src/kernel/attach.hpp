@@ -62,6 +62,10 @@ enum class TcPosition { last, first };
 /// how many filters went.
 Result<int> remove_stale_clsact(std::uint32_t ifindex);
 
+/// Whether the interface has a clsact filter with this handle and priority.
+[[nodiscard]] bool has_clsact_filter(std::uint32_t ifindex, TcDirection direction, std::uint32_t handle,
+                                     std::uint32_t priority);
+
 /// Removes the clsact qdisc of the interface if it has no filters.
 void remove_clsact_if_unused(std::uint32_t ifindex);
 

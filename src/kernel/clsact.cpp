@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <set>
 #include <string>
@@ -144,6 +145,14 @@ Result<int> remove_stale_clsact(std::uint32_t ifindex) {
   }
   if (removed > 0) destroy_qdisc_if_empty(ifindex);
   return removed;
+}
+
+// Not by bpf_tc_query(), which writes to standard error where there is no clsact qdisc.
+bool has_clsact_filter(std::uint32_t ifindex, TcDirection direction, std::uint32_t handle, std::uint32_t prio) {
+  const auto filters = all_filters(ifindex);
+  return std::ranges::any_of(filters, [&](const Filter& filter) {
+    return filter.direction == direction && filter.handle == handle && filter.priority == prio;
+  });
 }
 
 void remove_clsact_if_unused(std::uint32_t ifindex) { destroy_qdisc_if_empty(ifindex); }

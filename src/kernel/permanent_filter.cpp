@@ -42,16 +42,15 @@ Result<void> set_permanent_filter(int program_fd, std::uint32_t ifindex, TcDirec
 }
 
 bool has_permanent_filter(std::uint32_t ifindex, TcDirection direction, FilterIdentity identity) {
-  const auto hook = make_hook(ifindex, direction);
-  auto options = make_options(identity);
-  return bpf_tc_query(&hook, &options) == 0;
+  return has_clsact_filter(ifindex, direction, identity.handle, identity.priority);
 }
 
 Result<void> remove_permanent_filter(std::uint32_t ifindex, TcDirection direction, FilterIdentity identity) {
+  if (!has_permanent_filter(ifindex, direction, identity)) return {};
   const auto hook = make_hook(ifindex, direction);
   const auto options = make_options(identity);
   const int error = -bpf_tc_detach(&hook, &options);
-  // Neither the interface, nor the qdisc, nor the filter: it is not there.
+  // Neither the interface, nor the qdisc, nor the filter: it has gone since.
   if (error != 0 && error != ENOENT && error != EINVAL && error != ENODEV)
     return fail_errno(error, "cannot remove the clsact filter");
   if (error == 0) remove_clsact_if_unused(ifindex);
