@@ -35,7 +35,7 @@ class WireServer : public testing::Test {
   Conversation joined(const Meeting& meeting = {}) {
     auto conversation = meet(hosts_.client, listening_, meeting);
     EXPECT_TRUE(conversation.talk());
-    EXPECT_TRUE(comes_to_the_wire(hosts_.proxy, conversation.client_end));
+    EXPECT_TRUE(comes_to_the_wire(hosts_.proxy, conversation.client_end)) << proxies_.front()->status().dump(1);
     EXPECT_TRUE(conversation.talk());
     return conversation;
   }
