@@ -171,8 +171,13 @@ int proxy_abort(const Environment& env, std::vector<std::string> arguments) {
   const auto ended = abort_wire({.ended = [&](const std::string& line) { print_line(env, line); },
                                  .waiting = [](std::uint32_t) { return true; }});
   if (!ended) return report(env, ended.error());
-  env.err << fmt::format("sonde: no proxy at {}: {} reset; programs and maps of the wire are removed\n", asked.control,
-                         count_text(*ended));
+  if (*ended)
+    env.err << fmt::format("sonde: no proxy at {}: {} reset; programs and maps of the wire are removed\n",
+                           asked.control, count_text(**ended));
+  else
+    env.err << "sonde: programs and maps of the wire, which another version of sonde had made, are removed; peers are "
+               "reset "
+               "when they next send\n";
   return well;
 }
 

@@ -277,8 +277,9 @@ struct ProxyWireWatch {
 /// removes programs and maps from the kernel. Gives how many are left: 0, or as many as there were when `waiting` said
 /// false; these go on. An error if a proxy runs: ask_proxy() that.
 [[nodiscard]] SONDE_EXPORT Result<std::uint32_t> drain_wire(const ProxyConfig& config, const ProxyWireWatch& watch);
-/// Resets them, both peers, and removes programs and maps from the kernel. Gives how many there were.
-[[nodiscard]] SONDE_EXPORT Result<std::uint32_t> abort_wire(const ProxyWireWatch& watch);
+/// Resets them, both peers, and removes programs and maps from the kernel. Gives how many there were; nullopt: the maps are
+/// of another version of sonde, which this one cannot read, and the kernel resets each peer when it next sends.
+[[nodiscard]] SONDE_EXPORT Result<std::optional<std::uint32_t>> abort_wire(const ProxyWireWatch& watch);
 
 /// What can be said of a forwarding path on this host.
 struct ProxyPathState {

@@ -67,12 +67,19 @@ Result<std::uint32_t> drain_wire(const ProxyConfig& config, const ProxyWireWatch
                                   [&](std::uint32_t left) { return !watch.waiting || watch.waiting(left); });
 }
 
-Result<std::uint32_t> abort_wire(const ProxyWireWatch& watch) {
+Result<std::optional<std::uint32_t>> abort_wire(const ProxyWireWatch& watch) {
+  using Count = std::optional<std::uint32_t>;
   const auto table = find_table();
+  if (!table && table.error().kind == ErrorKind::failed) {
+    if (auto removed = proxy::remove_unreadable_table(); !removed) return std::unexpected(removed.error());
+    return Count{};
+  }
   if (!table) return std::unexpected(table.error());
-  if (!*table) return std::uint32_t{0};
+  if (!*table) return Count{0};
   Lines lines(watch);
-  return proxy::abort_left_behind(**table, lines);
+  const auto count = proxy::abort_left_behind(**table, lines);
+  if (!count) return std::unexpected(count.error());
+  return Count{*count};
 }
 
 }  // namespace sonde

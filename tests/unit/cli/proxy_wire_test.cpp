@@ -40,9 +40,12 @@ std::vector<ProxyWireConnection> three() {
                               .listener = endpoint("2001:db8::1", 443),
                               .proxy = endpoint("2001:db8:1::1", 40001),
                               .upstream = endpoint("2001:db8:1::2", 8443),
+                              .server_name = {},
+                              .route = {},
                               .age = 59'999ms,
                               .idle = 9'999ms,
-                              .from_client = {.bytes = 999'949, .packets = 700, .repeated = 40, .ended = true}};
+                              .from_client = {.bytes = 999'949, .packets = 700, .repeated = 40, .ended = true},
+                              .from_upstream = {}};
   auto aborted = unknown;
   aborted.id = 9;
   aborted.client = endpoint("192.0.2.9", 1);

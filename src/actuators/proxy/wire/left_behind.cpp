@@ -1,21 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "actuators/proxy/wire/left_behind.hpp"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include <chrono>
 #include <thread>
 
 #include "actuators/proxy/wire/attachment.hpp"
+#include "actuators/proxy/wire/table_maps.hpp"
+#include "base/fd.hpp"
 
 namespace sonde::proxy {
 namespace {
 
 using namespace std::chrono_literals;
 
-Result<void> keep(Table& table) {
-  if (table.keep()) return {};
+std::unexpected<Error> kept_by_another() {
   return fail(ErrorKind::failed, "a process keeps the connections on the wire: a proxy, or another drain",
               "ask that proxy by its control socket: --control PATH");
 }
+
+Result<void> keep(Table& table) { return table.keep() ? Result<void>() : kept_by_another(); }
 
 // The programs first: without maps nobody finds them again. Not if a proxy has come since the keeper ended.
 Result<void> remove(Table& table) {
@@ -51,6 +58,18 @@ Result<std::uint32_t> abort_left_behind(Table& table, WireObserver& observer) {
   keeper->reset();
   if (auto removed = remove(table); !removed) return std::unexpected(removed.error());
   return count;
+}
+
+Result<void> remove_unreadable_table() {
+  const auto directory = table_directory();
+  if (!directory) return std::unexpected(directory.error());
+  const Fd folder(::open(directory->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder) return fail_errno("cannot open " + *directory);
+  if (::flock(folder.get(), LOCK_EX | LOCK_NB) != 0) return kept_by_another();
+  if (auto removed = Attachment::remove(*directory); !removed) return removed;
+  if (auto removed = unpin_table_maps(*directory); !removed) return removed;
+  ::rmdir(directory->c_str());
+  return {};
 }
 
 }  // namespace sonde::proxy

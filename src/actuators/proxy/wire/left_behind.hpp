@@ -17,4 +17,8 @@ namespace sonde::proxy {
 /// Resets them all, and removes programs and pins. How many there were.
 [[nodiscard]] Result<std::uint32_t> abort_left_behind(Table& table, WireObserver& observer);
 
+/// For a table that Table::find() cannot read, because another version of sonde has made it: removes programs and pins.
+/// The stack resets each peer when it next sends something.
+[[nodiscard]] Result<void> remove_unreadable_table();
+
 }  // namespace sonde::proxy

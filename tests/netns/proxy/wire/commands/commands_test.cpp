@@ -9,6 +9,8 @@
 
 #include "actuators/proxy/server/wire_record.hpp"
 #include "hand_written.hpp"
+#include "kernel/mapped_array.hpp"
+#include "kernel/pins.hpp"
 #include "proxied.hpp"
 
 namespace sonde::proxy {
@@ -195,10 +197,31 @@ TEST_F(WireCommands, WhatAnotherProcessKeepsIsLeftToIt) {
   EXPECT_TRUE(has_pins());
 }
 
+TEST_F(WireCommands, OfAnotherVersionOnlyAbortKnowsWhatToDo) {
+  make_table();
+  const auto made = splice("shop.example");
+  auto pin = kernel::open_pin(directory_ + "/TABLE");
+  ASSERT_TRUE(pin && *pin);
+  const auto table = kernel::MappedArray::open(std::move(*pin));
+  ASSERT_TRUE(table);
+  *reinterpret_cast<std::uint32_t*>(table->memory().data()) = 9999;  // first in every version
+  const std::string control = std::string(" --control ") + no_control;
+  for (const std::string& words : {std::string("connections"), "drain" + control}) {
+    const auto said = outcome(words);
+    EXPECT_EQ(said.status, 1) << said.output;
+    EXPECT_NE(said.output.find("of another version of sonde: 9999"), std::string::npos) << said.output;
+  }
+  EXPECT_TRUE(has_pins());
+  const auto said = outcome("abort" + control);
+  EXPECT_EQ(said.status, 0) << said.output;
+  EXPECT_NE(said.output.find("another version"), std::string::npos) << said.output;
+  EXPECT_FALSE(has_pins());
+}
+
 TEST_F(WireCommands, WithoutPrivilegesItIsThree) {
   make_table();
-  for (const std::string words : {std::string("connections"), std::string("drain --control ") + no_control,
-                                  std::string("abort --control ") + no_control}) {
+  for (const std::string& words : {std::string("connections"), std::string("drain --control ") + no_control,
+                                   std::string("abort --control ") + no_control}) {
     const auto said = sonde::test::outcome_of(where_, "setpriv --reuid 65534 --clear-groups --no-new-privs " +
                                                           std::string(SONDE_PROGRAM) + " proxy " + words);
     EXPECT_EQ(said.status, 3) << said.output;
