@@ -27,7 +27,7 @@ using Bytes = std::vector<std::uint8_t>;
 using Clock = std::chrono::steady_clock;
 using Place = TrialNetwork::Place;
 
-constexpr std::chrono::milliseconds patience{1500};
+constexpr std::chrono::milliseconds patience{3000};  // without a byte; emulated machines are slow at first
 constexpr std::size_t each_way = 2 << 20;
 constexpr std::size_t before_join = 128 << 10;
 constexpr std::size_t last_words = 64 << 10;

@@ -14,7 +14,7 @@ namespace sonde::proxy {
 namespace {
 
 constexpr std::chrono::milliseconds pause{1};
-constexpr int pauses_for_link = 500;
+constexpr int pauses_for_link = 3000;
 
 Result<Fd> enter_new_namespace() {
   if (::unshare(CLONE_NEWNET) != 0) return fail_errno("cannot make a network namespace");
