@@ -102,6 +102,24 @@ std::string clients_text(const ProxyConfig& config) {
   return std::string("those of ip_whitelist") + (xdp ? "; XDP drops the others" : "");
 }
 
+bool may_use_wire(ProxyForwarding forwarding) {
+  return forwarding == ProxyForwarding::automatic || forwarding == ProxyForwarding::wire;
+}
+
+std::string wire_text(const ProxyConfig& config) {
+  const bool used =
+      config.ebpf.enabled && (std::ranges::any_of(config.listeners, may_use_wire, &ProxyListener::forwarding) ||
+                              std::ranges::any_of(config.routes, [](const ProxyRoute& route) {
+                                return route.forwarding && may_use_wire(*route.forwarding);
+                              }));
+  if (!used) return "off";
+  const auto& wire = config.wire;
+  auto text = fmt::format("after {} bytes or {}, {} connections at most", wire.after_bytes, duration_text(wire.after),
+                          wire.connections);
+  if (wire.max_age.count() > 0) text += fmt::format(", each for {} at most", duration_text(wire.max_age));
+  return text;
+}
+
 std::string access_log_text(const std::string& path) {
   if (path == "-") return "standard output";
   return path.empty() ? "none" : path;
@@ -130,6 +148,7 @@ void describe_proxy(std::ostream& out, const ProxyConfig& config) {
                        listener.proxy_protocol == ProxyProtocolIn::required ? ", PROXY protocol required" : "");
   describe_routes(out, config);
   out << "clients: " << clients_text(config) << '\n';
+  out << "wire splice: " << wire_text(config) << '\n';
   out << fmt::format("workers: {}\n", config.workers == 0 ? "one a CPU" : std::to_string(config.workers));
   out << fmt::format("user: {}\n", config.user);
   out << fmt::format("admin: {}\n", config.admin ? "http://" + config.admin->text() + "/status" : "none");

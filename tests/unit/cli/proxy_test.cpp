@@ -90,12 +90,32 @@ TEST_F(ProxyCommand, CheckTellsWhatItWouldDo) {
                              "[2001:db8::1]:443, the one with the least connections, checked each 250ms, "
                              "PROXY protocol v2, forwarding copy\n"
                              "clients: those of ip_whitelist\n"
+                             "wire splice: off\n"
                              "workers: one a CPU\n"
                              "user: root\n"
                              "admin: http://127.0.0.1:9100/status\n"
                              "log: info to both, /tmp/a.log\n"
                              "access log: standard output\n"
                              "control: none\n");
+  }
+}
+
+TEST_F(ProxyCommand, CheckTellsWhenTheWireIsUsed) {
+  const std::pair<const char*, const char*> cases[] = {
+      {R"("user": "root")", "wire splice: after 16384 bytes or 50ms, 65536 connections at most\n"},
+      {R"("wire": {"after_bytes": 0, "after": 2, "connections": 9, "max_age": "1h"})",
+       "wire splice: after 0 bytes or 2s, 9 connections at most, each for 3600s at most\n"},
+      {R"("ebpf": {"enabled": false})", "wire splice: off\n"},
+      {R"("forwarding": "splice")", "wire splice: off\n"},
+      {R"("forwarding": "splice", "routes": [{"sni": ["b.example"], "forwarding": "wire"}])",
+       "wire splice: after 16384"},
+  };
+  for (const auto& [members, said] : cases) {
+    const auto path =
+        file(std::string(R"({"listen_addr": "127.0.0.1:8443", "whitelist": ["a.example"], )") + members + "}");
+    const auto ended = run_words({"--check", path});
+    EXPECT_EQ(ended.status, well) << ended.err;
+    EXPECT_THAT(ended.out, HasSubstr(said)) << members;
   }
 }
 
