@@ -64,7 +64,7 @@ struct WireKeeper::State {
   void wake() const;
   void run();
   [[nodiscard]] bool keeps();
-  void take_inbox();
+  [[nodiscard]] std::vector<std::uint32_t> take_inbox();
   void read_changes(const WireLimits& now);
   void wait(Clock::time_point until) const;
   void ask_for_walk(std::unique_lock<std::mutex>& lock);
@@ -105,14 +105,19 @@ bool WireKeeper::State::keeps() {
   return true;
 }
 
-void WireKeeper::State::take_inbox() {
+// Some may have ended before they came here, and their change is read already.
+std::vector<std::uint32_t> WireKeeper::State::take_inbox() {
   std::vector<HandedOver> handed_over;
   {
     const std::lock_guard lock(mutex);
     handed_over.swap(inbox);
   }
-  for (auto& one : handed_over)
+  std::vector<std::uint32_t> indices;
+  for (auto& one : handed_over) {
     walk.hold(one.index, one.id, std::move(one.client), std::move(one.upstream), one.observed);
+    indices.push_back(one.index);
+  }
+  return indices;
 }
 
 void WireKeeper::State::read_changes(const WireLimits& now) {
@@ -139,7 +144,7 @@ void WireKeeper::State::run() {
   auto next_walk = Clock::now();
   for (;;) {
     const bool mine = keeps();
-    take_inbox();
+    const auto fresh = take_inbox();
     WireLimits now;
     std::uint64_t walk_for = 0;
     bool abort = false;
@@ -150,6 +155,8 @@ void WireKeeper::State::run() {
       walk_for = asked;
       abort = aborting && mine;
     }
+    for (const auto index : fresh)
+      if (mine) walk.look(index, now);
     if (mine) read_changes(now);
     const auto count = abort ? walk.abort_all() : 0;
     if (walk_for != answered || abort || Clock::now() >= next_walk) {
@@ -202,9 +209,12 @@ void WireKeeper::set_limits(const WireLimits& limits) {
 bool WireKeeper::keeps() const { return state_->keeping; }
 
 void WireKeeper::add(std::uint32_t index, Fd client, Fd upstream, bool observed) {
-  const auto id = state_->table.at(index).id;
-  const std::lock_guard lock(state_->mutex);
-  state_->inbox.push_back({index, id, std::move(client), std::move(upstream), observed});
+  const auto& connection = state_->table.at(index);
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->inbox.push_back({index, connection.id, std::move(client), std::move(upstream), observed});
+  }
+  if ((connection.sides[SONDE_WIRE_CLIENT].seen | connection.sides[SONDE_WIRE_UPSTREAM].seen) != 0) state_->wake();
 }
 
 void WireKeeper::report() {

@@ -150,6 +150,18 @@ TEST_F(KeeperTest, both_streams_ended) {
   EXPECT_EQ(test::read_error(made.upstream), EAGAIN);
 }
 
+// Without a walk, which would come within a second.
+TEST_F(KeeperTest, one_that_had_ended_when_it_was_added_is_told_at_once) {
+  keeper_ = start(*table_, recorder_);
+  keeper_->report();
+  auto made = splice();
+  for (auto& side : table_->at(made.index).sides) side.seen = closed;
+  const auto begun = std::chrono::steady_clock::now();
+  keeper_->add(made.index, std::move(made.proxy_to_client), std::move(made.proxy_to_upstream));
+  EXPECT_EQ(recorder_.wait_for_ends(1).size(), 1U);
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, 500ms);
+}
+
 TEST_F(KeeperTest, a_reset_ends_it) {
   keeper_ = start(*table_, recorder_);
   for (const auto& [side, reason] : {std::pair{SONDE_WIRE_CLIENT, WireEndReason::client_reset},
