@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exchange.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -149,6 +151,10 @@ class Side {
   }
 
   void listen() {
+    if (exchange_.listening >= 0) {
+      listener_.reset(::fcntl(exchange_.listening, F_DUPFD_CLOEXEC, 0));
+      return;
+    }
     const SocketAddress address(exchange_.listener);
     listener_.reset(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     const int one = 1;
@@ -198,7 +204,8 @@ class Side {
   }
 
   void accept_all() {
-    while (true) {
+    pollfd waiting{listener_.get(), POLLIN, 0};  // it may be one that blocks
+    while (::poll(&waiting, 1, 0) > 0) {
       Fd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
       if (!fd) return;
       add(std::move(fd));
@@ -298,6 +305,7 @@ Exchanged run_exchange(const Exchange& exchange) {
     thrown = std::current_exception();
   }
   // A connection that never came to the server is a failure of the client's already.
+  if (!clients.failures.empty() && exchange.may_fail) std::this_thread::sleep_for(std::chrono::seconds{1});
   if (!clients.failures.empty() || thrown) stop = true;
   of_server.join();
   if (thrown) std::rethrow_exception(thrown);

@@ -22,6 +22,8 @@ struct Exchange {
   std::uint64_t least = 0, most = 1 << 20;
   std::string name = "name.test";
   std::chrono::milliseconds patience = std::chrono::seconds{60};  ///< without any byte
+  int listening = -1;     ///< a listening socket of the server's that is there already; else one is made
+  bool may_fail = false;  ///< some are expected to: the others go on
 };
 
 struct Exchanged {

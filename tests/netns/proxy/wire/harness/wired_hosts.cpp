@@ -4,7 +4,10 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 
+#include <cstdlib>
 #include <stdexcept>
+
+#include "actuators/proxy/wire/table.hpp"
 
 namespace sonde::test {
 namespace {
@@ -56,6 +59,45 @@ std::uint64_t kernel_counter(const NetworkNamespace& where, const std::string& n
   const auto at = text.find(name + " ");
   if (at == std::string::npos) throw std::runtime_error("no counter " + name + " in " + text);
   return std::stoull(text.substr(at + name.size()));
+}
+
+std::string wire_forwarding() {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody sets it
+  const char* wanted = std::getenv("SONDE_TEST_WIRE_FORWARDING");
+  return wanted == nullptr ? "wire" : wanted;
+}
+
+std::vector<sonde_wire_connection> wire_connections(const NetworkNamespace& where) {
+  std::vector<sonde_wire_connection> found;
+  where.call([&] {
+    const auto table = proxy::Table::find();
+    if (!table) throw std::runtime_error(table.error().text());
+    if (*table == nullptr) return;
+    for (std::uint32_t index = 0; index < (*table)->used(); ++index) {
+      const auto& element = (*table)->at(index);
+      if (element.phase >= SONDE_WIRE_TAKEN && element.phase <= SONDE_WIRE_ABORTED) found.push_back(element);
+    }
+  });
+  return found;
+}
+
+std::optional<sonde_wire_connection> wire_connection(const NetworkNamespace& where, const Endpoint& client) {
+  constexpr std::uint32_t ended = SONDE_WIRE_SAW_FIN | SONDE_WIRE_SAW_RESET;
+  for (const auto& connection : wire_connections(where))
+    if (proxy::ends_of(connection).client == client &&
+        ((connection.sides[0].seen | connection.sides[1].seen) & ended) == 0)
+      return connection;
+  return {};
+}
+
+bool comes_to_the_wire(const NetworkNamespace& where, const Endpoint& client) {
+  if (wire_forwarding() != "wire") return true;
+  return eventually(
+      [&] {
+        const auto connection = wire_connection(where, client);
+        return connection && connection->phase == SONDE_WIRE_SPLICED;
+      },
+      std::chrono::seconds{10});
 }
 
 std::uint64_t connections_by(const Proxied& proxy, const std::string& path) {

@@ -5,7 +5,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "actuators/proxy/wire/wire.abi.h"
 #include "bad_link.hpp"
 #include "proxied.hpp"
 #include "sonde/endpoint.hpp"
@@ -39,6 +41,17 @@ Endpoint endpoint_at(const std::string& address, std::uint16_t port);
 /// A counter of the namespace since it was made, by the name that nstat has for it: "TcpRetransSegs",
 /// "TcpExtTCPTimeouts".
 std::uint64_t kernel_counter(const NetworkNamespace& where, const std::string& name);
+
+/// "wire", or what SONDE_TEST_WIRE_FORWARDING says: with "splice" the tests themselves are tested.
+std::string wire_forwarding();
+
+/// The elements of the table in the kernel that hold a connection, as a reader sees them who is not the proxy. None if
+/// there is no table.
+std::vector<sonde_wire_connection> wire_connections(const NetworkNamespace& where);
+/// The connection of this client, that nobody has ended yet. Nullopt: there is none.
+std::optional<sonde_wire_connection> wire_connection(const NetworkNamespace& where, const Endpoint& client);
+/// Waits until its sockets sleep and packets go by. False: it has not come to that. With wire_forwarding() only.
+bool comes_to_the_wire(const NetworkNamespace& where, const Endpoint& client);
 
 /// The path that connections took, by /status.
 std::uint64_t connections_by(const Proxied& proxy, const std::string& path);
