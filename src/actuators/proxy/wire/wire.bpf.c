@@ -13,6 +13,8 @@
 enum {
 	/* In skb->tc_index of the copy that the stack is to have: it comes by forward_packet once more. */
 	FOR_STACK = 0x5357,
+	/* Bytes: less than the window that any stack announces first. */
+	ACKNOWLEDGED_AHEAD = 32768,
 };
 
 static __always_inline void tell_change(__u32 connection)
@@ -130,9 +132,38 @@ static __always_inline int is_new_connection(struct sonde_wire_connection *conne
 	return 1;
 }
 
+/* Bytes that the socket towards their sender has received already, or an acknowledgement from before them. */
+static __always_inline int is_old(const struct wire_packet *packet, const struct wire_socket *own)
+{
+	__u32 end = packet->sequence + packet->payload + !!(packet->word & TCP_FIN);
+
+	return !(packet->word & (TCP_SYN | TCP_RST)) && distance(packet->sequence, own->received) < 0 &&
+	       distance(end, own->received) <= 0;
+}
+
 /*
- * While it joins. What the proxy's socket towards the receiver has acknowledged is acknowledged, so this says no less.
- * The proxy's socket towards the sender gets the acknowledgement too as long as it has something to retransmit.
+ * Acknowledges no less than the socket towards the receiver has acknowledged; and not much more as long as that socket
+ * has bytes to deliver, whose segments acknowledge what it knows of: a receiver drops segments whose acknowledgement is
+ * older than the greatest window it has seen (RFC 5961 5.2). The right edge of the window stays.
+ */
+static __always_inline void limit_acknowledgement(struct wire_rewrite *rewrite, const struct wire_socket *towards,
+						  int delivers)
+{
+	__s32 ahead = distance(rewrite->acknowledgement, towards->received);
+	__s32 excess = 0;
+
+	if (ahead < 0 && ahead >= -WINDOW_AT_MOST)
+		excess = ahead;
+	else if (delivers && ahead > ACKNOWLEDGED_AHEAD)
+		excess = ahead - ACKNOWLEDGED_AHEAD;
+	rewrite->acknowledgement -= excess;
+	rewrite->window = excess >= 0 || rewrite->window > (__u32)-excess ? rewrite->window + excess : 0;
+}
+
+/*
+ * While it joins. The proxy's socket towards the sender gets the acknowledgement too as long as it has something to
+ * retransmit. What it has received already is for it alone: sent on, its timestamp would make that of what the other
+ * socket delivers look old (RFC 7323 5.3).
  */
 static __noinline int join_packet(struct __sk_buff *skb, const struct wire_packet *packet,
 				  const struct sonde_wire_connection *connection, __u32 side_index,
@@ -143,27 +174,23 @@ static __noinline int join_packet(struct __sk_buff *skb, const struct wire_packe
 	struct wire_scratch *scratch = find_scratch();
 	struct wire_socket *own, *towards;
 	struct sonde_wire_flow back = {};
-	__s32 behind;
-	int has_own;
 
 	if (!scratch)
 		return VERDICT_DROP;
 	own = &scratch->own;
 	towards = &scratch->towards;
-	has_own = find_socket(skb, &packet->flow, 0, own);
-	if (skb->tc_index == FOR_STACK) {
+	if (!find_socket(skb, &packet->flow, 0, own))
+		return skb->tc_index == FOR_STACK ? VERDICT_DROP : 0;
+	if (skb->tc_index == FOR_STACK || is_old(packet, own)) {
 		skb->tc_index = 0;
-		return has_own ? acknowledge_to_stack(skb, packet, own) : VERDICT_DROP;
+		return acknowledge_to_stack(skb, packet, own);
 	}
 	other_flow(side, &back);
 	if (!find_socket(skb, &back, 0, towards))
 		return 0;
-	behind = distance(towards->received, rewrite->acknowledgement);
-	if (behind > 0 && behind <= WINDOW_AT_MOST) {
-		rewrite->acknowledgement = towards->received;
-		rewrite->window = rewrite->window > (__u32)behind ? rewrite->window - behind : 0;
-	}
-	if (has_own && packet->word & TCP_ACK && !(packet->word & TCP_RST) &&
+	limit_acknowledgement(rewrite, towards,
+			      towards->unacknowledged != own->received + side->sequence_delta);
+	if (packet->word & TCP_ACK && !(packet->word & TCP_RST) &&
 	    (own->has_hole || own->unacknowledged != towards->received + other->sequence_delta)) {
 		skb->tc_index = FOR_STACK;
 		bpf_clone_redirect(skb, skb->ifindex, BPF_F_INGRESS);

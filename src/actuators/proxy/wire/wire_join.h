@@ -13,7 +13,8 @@ enum {
 	 * old to it (PAWS, RFC 7323 5).
 	 */
 	TIMESTAMP_MARGIN = 500,
-	TIMESTAMP_OPTION = 12, /* bytes, with its padding */
+	/* Bytes. The kernel tells a peer that is to send no more of about 1,152 (SOCK_MIN_RCVBUF / 2). */
+	ROOM_OF_NOTE = 2 * 1448,
 	/* A sequence number that is farther away is nobody's: no window is greater (RFC 7323 2.3). */
 	WINDOW_AT_MOST = 1 << 30,
 	/* What the IP header of IPv6 has more than that of IPv4. */
@@ -55,14 +56,18 @@ static __always_inline int socket_verdict(const struct wire_socket *socket)
 }
 
 /*
- * What one peer's stream holds up at the proxy must fit into the window of the other, twice: what comes by the wire goes
- * on top of it. 0: it does, else the bytes. `held`: bytes that user space has.
+ * What comes by the wire must not overrun the window of who receives, which the sender has not been told of yet, while
+ * the proxy's sockets deliver what they hold up of this direction. So either everything that the sender may send fits
+ * behind what is held, or little is held and the receiver reads, or the sender has no room left and must wait to be told
+ * of more: by the receiver. 0: it will fit, else the bytes held. `held`: of these, what user space has.
  */
 static __always_inline __u32 held_up(const struct wire_socket *from, const struct wire_socket *to, __u32 held)
 {
-	__u32 total = (from->received - from->read) + held + (to->written - to->unacknowledged);
+	__u64 total = (from->received - from->read) + held + (to->written - to->unacknowledged);
 
-	return (__u64)total * 2 <= to->window ? 0 : total;
+	if (total + from->room <= to->window || total * 2 <= to->window || from->room <= ROOM_OF_NOTE)
+		return 0;
+	return total;
 }
 
 /*

@@ -21,7 +21,8 @@ struct wire_socket {
 	__u32 written;        /* write_seq */
 	__u32 received;       /* rcv_nxt */
 	__u32 read;           /* copied_seq */
-	__u32 window;         /* snd_wnd, bytes */
+	__u32 window;         /* bytes behind `unacknowledged` that the peer takes */
+	__u32 room;           /* bytes behind `received` that the peer has been told it may send */
 	__u32 echo;           /* ts_recent: what the peer's last TSval was */
 	__u32 clock;          /* what our TSval would be now */
 	__u16 peer_segment;   /* the peer takes segments of so many bytes, options included */
@@ -40,6 +41,7 @@ struct wire_socket {
 static __always_inline void read_socket(struct tcp_sock *tcp, struct wire_socket *socket)
 {
 	struct sock *sk = (struct sock *)tcp;
+	__s32 room;
 
 	socket->unacknowledged = tcp->snd_una;
 	socket->sent = tcp->snd_nxt;
@@ -47,6 +49,8 @@ static __always_inline void read_socket(struct tcp_sock *tcp, struct wire_socket
 	socket->received = tcp->rcv_nxt;
 	socket->read = tcp->copied_seq;
 	socket->window = tcp->snd_wnd;
+	room = distance(tcp->rcv_wup + tcp->rcv_wnd, tcp->rcv_nxt);
+	socket->room = room > 0 ? room : 0;
 	socket->state = sk->__sk_common.skc_state;
 	socket->has_hole = tcp->out_of_order_queue.rb_node != 0;
 	socket->ended = sk->sk_shutdown & RECEIVE_SHUTDOWN;
