@@ -276,11 +276,14 @@ std::uint64_t Server::relayed() const {
   return active - std::min(active, on_wire);
 }
 
-// Those on the wire go on without it, unless it is to wait for them.
+// Those on the wire go on without it, unless it is to wait for them. Where all are over it waits some seconds for their
+// late packets, so that programs and maps can leave the kernel.
 bool Server::is_drained() const {
   if (relayed() > 0) return false;
   const auto* const table = shared_.wire_table();
-  return !drains_wire_ || stops_ > 0 || handed_over_ || table == nullptr || table->count() == 0;
+  if (handed_over_ || table == nullptr || !shared_.wire_connections->keeps() || table->count() == 0) return true;
+  const bool waits_for_all = drains_wire_ && stops_ == 0;
+  return !waits_for_all && shared_.wire_connections->count() > 0;
 }
 
 void Server::begin_draining() {

@@ -128,6 +128,8 @@ void WireKeeper::State::read_changes(const WireLimits& now) {
     if (record.size() >= sizeof(index)) std::memcpy(&index, record.data(), sizeof(index));
     changes->advance();
     changes->release();
+    // The kernel wakes only a reader that has read everything: it must see that before the next look for a record.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
     walk.look(index, now);
   }
 }
