@@ -23,6 +23,23 @@ std::size_t connections(std::size_t ordinary) {
   return wanted == nullptr ? ordinary : std::stoul(wanted);
 }
 
+/// Sockets of the three hosts, and connections of the table.
+std::string describe(const WiredHosts& hosts) {
+  std::string text;
+  for (const auto* host : {&hosts.client, &hosts.proxy, &hosts.server})
+    text += host->run("ss -Htineom state connected");
+  for (const auto& connection : wire_connections(hosts.proxy)) {
+    text += fmt::format("phase {} owner {} client {}\n", connection.phase, connection.owner,
+                        proxy::ends_of(connection).client.text());
+    for (const auto& side : connection.sides)
+      text +=
+          fmt::format("  start {} position {} acknowledgement {} seen {} fin {} deltas {} {} packets {} repeated {}\n",
+                      side.start, side.position, side.acknowledgement, side.seen, side.fin, side.sequence_delta,
+                      side.acknowledgement_delta, side.packets, side.repeated);
+  }
+  return text;
+}
+
 Exchange between(const WiredHosts& hosts, std::size_t count, std::size_t at_once) {
   return {.client = hosts.client,
           .server = hosts.server,
@@ -30,7 +47,8 @@ Exchange between(const WiredHosts& hosts, std::size_t count, std::size_t at_once
           .listener = endpoint_at(server_ipv4, server_port),
           .connections = count,
           .at_once = at_once,
-          .most = 2 << 20};
+          .most = 2 << 20,
+          .look = [&hosts] { return describe(hosts); }};
 }
 
 // What the access log says of each connection is what its ends have received.

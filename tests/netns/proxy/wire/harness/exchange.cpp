@@ -258,7 +258,7 @@ class Side {
     for (const auto& [end, owned] : ends_)
       if (now - end->last > exchange_.patience) stuck.push_back(end);
     for (auto* const end : stuck) {
-      end->failure = "stuck";
+      end->failure = exchange_.look ? "stuck\n" + exchange_.look() : "stuck";
       finish(*end);
     }
   }
