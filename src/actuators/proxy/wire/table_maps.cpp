@@ -15,7 +15,8 @@ namespace sonde::proxy {
 namespace {
 
 constexpr std::size_t change_bytes = std::size_t{64} << 10;
-constexpr std::uint32_t records_a_connection = 4;
+// Most records fit into one part. What finds no room the process that spliced the connection keeps itself.
+constexpr std::uint32_t record_parts(std::uint32_t connections) { return connections + connections / 4; }
 
 // TABLE last: who finds it finds the others.
 constexpr std::array pin_names{"CONNECTIONS", "FLOWS", "RECORDS", "STATISTICS", "CHANGES", "TABLE"};
@@ -86,7 +87,7 @@ Result<TableMaps> make_table_maps(std::uint32_t capacity) {
     return std::unexpected(made.error());
   if (auto made = create(maps.records, "RECORDS",
                          {BPF_MAP_TYPE_HASH, sizeof(sonde_wire_record_key), sizeof(sonde_wire_record),
-                          records_a_connection * capacity, BPF_F_NO_PREALLOC});
+                          record_parts(capacity), BPF_F_NO_PREALLOC});
       !made)
     return std::unexpected(made.error());
   if (auto made = create(maps.statistics, "STATISTICS",
