@@ -16,6 +16,7 @@ constexpr std::uint16_t shortest_delay_ms = 8;
 constexpr std::uint16_t longest_delay_ms = 1024;
 // A direction that drains is looked at so often, at most so long; then it is left alone for a while, longer each time.
 constexpr auto drain_delay = std::chrono::milliseconds{1};
+constexpr auto long_enough = std::chrono::milliseconds{10};
 constexpr auto longest_drain = std::chrono::milliseconds{100};
 constexpr std::uint16_t delay_after_drain_ms = 500;
 constexpr std::uint16_t longest_delay_after_drain_ms = 16'000;
@@ -51,6 +52,8 @@ void HandOver::hold_up(const WireJoin& request, const WireExcess& excess, Clock:
   next_try_ = now + std::chrono::milliseconds{delay_ms_};
 }
 
+bool HandOver::insists(Clock::time_point now) const { return holds_up() && now - held_since_ >= long_enough; }
+
 void HandOver::give_up(int client_fd, int upstream_fd) {
   if (phase_ != Phase::waiting) return;
   phase_ = Phase::declined;
@@ -63,6 +66,9 @@ void HandOver::join(const WireJoin& request, Clock::time_point now) {
   if (verdict == SONDE_WIRE_UNSENT || (verdict == SONDE_WIRE_OUT_OF_ORDER && holds_up()))
     return hold_up(request, excess, now);
   if (verdict == SONDE_WIRE_JOINED) {
+    // From now on it is the receivers that tell senders of room.
+    limit_window(request.client_fd, 1);
+    limit_window(request.upstream_fd, 1);
     phase_ = Phase::joining;
     delay_ms_ = 0;
   } else if (verdict != SONDE_WIRE_OUT_OF_ORDER) {

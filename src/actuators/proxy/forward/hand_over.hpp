@@ -26,6 +26,8 @@ class HandOver {
   /// sends. If the other side does not read, that moment does not come, and the peer has its room again for a longer
   /// while.
   void join(const WireJoin& request, Clock::time_point now);
+  /// Peers have had time to use their room; those that have not do not send much.
+  [[nodiscard]] bool insists(Clock::time_point now) const;
   /// Not any more, if it has not joined: one of the streams has ended.
   void give_up(int client_fd, int upstream_fd);
   [[nodiscard]] bool is_joining() const { return phase_ == Phase::joining; }

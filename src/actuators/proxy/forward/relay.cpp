@@ -194,7 +194,8 @@ void Relay::State::go_on() {
 // From here on only what is on its way through the two sockets is relayed; see wire.hpp.
 void Relay::State::join_wire() {
   before_wire = count();
-  hand_over.join({client->fd(), upstream->fd(), to_upstream.held(), to_client.held()}, loop.now());
+  hand_over.join({client->fd(), upstream->fd(), to_upstream.held(), to_client.held(), hand_over.insists(loop.now())},
+                 loop.now());
   if (hand_over.is_joining() || hand_over.holds_up()) arm();
 }
 

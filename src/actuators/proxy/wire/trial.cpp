@@ -189,7 +189,8 @@ Failure Trial::try_join(Connection& connection) const {
   const auto verdict = wire_->join({.client_fd = connection.to_client.get(),
                                     .upstream_fd = connection.to_upstream.get(),
                                     .held_to_upstream = held(connection.up),
-                                    .held_to_client = held(connection.down)},
+                                    .held_to_client = held(connection.down),
+                                    .insists = true},
                                    connection.index);
   connection.joined = verdict == SONDE_WIRE_JOINED;
   if (connection.joined || verdict == SONDE_WIRE_OUT_OF_ORDER || verdict == SONDE_WIRE_UNSENT) return {};

@@ -179,6 +179,7 @@ sonde_wire_verdict Wire::join(const WireJoin& request, std::uint32_t& index, Wir
   auto frame = frame_of(request.client_fd, request.upstream_fd, *place);
   frame.held_to_upstream = request.held_to_upstream;
   frame.held_to_client = request.held_to_client;
+  frame.insists = request.insists ? 1 : 0;
   const auto verdict = run(state_->join_fd, frame);
   ++state_->verdicts.at(verdict);
   if (excess != nullptr && verdict == SONDE_WIRE_UNSENT)

@@ -32,9 +32,12 @@ struct WireJoin {
   int upstream_fd = -1;
   std::uint32_t held_to_upstream = 0;  ///< bytes read from the client's socket and not yet written to the upstream's
   std::uint32_t held_to_client = 0;
+  /// Of a direction whose sender has been told of more room than the receiver has it is enough that little is held.
+  /// Senders that use their room overrun the receiver then, and send again.
+  bool insists = false;
 };
 
-/// Why SONDE_WIRE_UNSENT: this direction holds up more than the window of who receives takes twice.
+/// Why SONDE_WIRE_UNSENT: what this direction holds, and what its sender may send, is more than the receiver takes.
 struct WireExcess {
   bool to_upstream = false;
   bool to_client = false;

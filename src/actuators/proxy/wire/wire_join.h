@@ -58,16 +58,17 @@ static __always_inline int socket_verdict(const struct wire_socket *socket)
 /*
  * What comes by the wire must not overrun the window of who receives, which the sender has not been told of yet, while
  * the proxy's sockets deliver what they hold up of this direction. So either everything that the sender may send fits
- * behind what is held, or little is held and the receiver reads, or the sender has no room left and must wait to be told
- * of more: by the receiver. 0: it will fit, else the bytes held. `held`: of these, what user space has.
+ * behind what is held, or the sender has no room left and must wait to be told of more: by the receiver. One that does
+ * not use its room will not overrun anything: insisted, it is enough that little is held and the receiver reads. 0: it
+ * will fit, else the bytes held. `held`: of these, what user space has.
  */
-static __always_inline __u32 held_up(const struct wire_socket *from, const struct wire_socket *to, __u32 held)
+static __always_inline __u32 held_up(const struct wire_socket *from, const struct wire_socket *to, __u32 held, int insists)
 {
 	__u64 total = (from->received - from->read) + held + (to->written - to->unacknowledged);
 
-	if (total + from->room <= to->window || total * 2 <= to->window || from->room <= ROOM_OF_NOTE)
+	if (total + from->room <= to->window || from->room <= ROOM_OF_NOTE || (insists && total * 2 <= to->window))
 		return 0;
-	return total;
+	return total ? total : 1;
 }
 
 /*
@@ -90,8 +91,8 @@ static __always_inline int pair_verdict(struct sonde_wire_join *join, const stru
 	if (!fits_segment(client, upstream, client_ipv4 && !upstream_ipv4) ||
 	    !fits_segment(upstream, client, upstream_ipv4 && !client_ipv4))
 		return SONDE_WIRE_SEGMENT_DIFFERS;
-	held_to_upstream = held_up(client, upstream, join->held_to_upstream);
-	held_to_client = held_up(upstream, client, join->held_to_client);
+	held_to_upstream = held_up(client, upstream, join->held_to_upstream, join->insists);
+	held_to_client = held_up(upstream, client, join->held_to_client, join->insists);
 	if (!held_to_upstream && !held_to_client)
 		return SONDE_WIRE_JOINED;
 	join->held_to_upstream = held_to_upstream;
