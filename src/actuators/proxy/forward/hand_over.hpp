@@ -58,7 +58,6 @@ class HandOver {
   void delay(Clock::time_point now);
   void hold_up(const WireJoin& request, const WireExcess& excess, Clock::time_point now);
   void let_go(int client_fd, int upstream_fd);
-  void decline(int client_fd, int upstream_fd);
 };
 
 }  // namespace sonde::proxy
