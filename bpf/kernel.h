@@ -274,8 +274,8 @@ struct tcp_options_received {
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 	__u32 rcv_nxt;
-	__u32 rcv_wup; /* rcv_nxt when the peer was last told of a window */
-	__u32 rcv_wnd; /* that window, bytes */
+	__u32 rcv_wup;  /* rcv_nxt when the peer was last told of a window */
+	__u32 rcv_wnd;  /* that window, bytes */
 	__u32 snd_wnd;  /* bytes behind snd_una that the peer takes */
 	__u32 tsoffset; /* of our TSval beside the clock */
 	__u16 advmss;

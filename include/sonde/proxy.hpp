@@ -136,9 +136,9 @@ struct ProxyEbpf {
 
 /// When a connection is handed over to the wire splice, and how long it may stay there.
 struct ProxyWire {
-  std::uint32_t connections = 65'536;   ///< at a time; more are forwarded by the next path
-  std::uint64_t after_bytes = 16'384;   ///< carried by the relay, of both directions; a route that asks for `wire`: 0
-  std::chrono::milliseconds after{50};  ///< or with the first bytes after so long
+  std::uint32_t connections = 65'536;    ///< at a time; more are forwarded by the next path
+  std::uint64_t after_bytes = 16'384;    ///< carried by the relay, of both directions; a route that asks for `wire`: 0
+  std::chrono::milliseconds after{50};   ///< or with the first bytes after so long
   std::chrono::milliseconds max_age{0};  ///< then it is reset; 0: never
 };
 
@@ -222,8 +222,8 @@ class SONDE_EXPORT Proxy {
   std::unique_ptr<State> state_;
 };
 
-/// Asks the proxy at a control socket: "reload", "status", "stop", "drain" or "abort". Gives its answer; an error is what
-/// it said, or has the code ENOENT or ECONNREFUSED: no proxy is there.
+/// Asks the proxy at a control socket: "reload", "status", "stop", "drain" or "abort". Gives its answer; an error is
+/// what it said, or has the code ENOENT or ECONNREFUSED: no proxy is there.
 [[nodiscard]] SONDE_EXPORT Result<std::string> ask_proxy(const std::string& control, std::string_view request);
 
 /// What has come from one of the two peers of a connection since it was put on the wire.
@@ -277,8 +277,8 @@ struct ProxyWireWatch {
 /// removes programs and maps from the kernel. Gives how many are left: 0, or as many as there were when `waiting` said
 /// false; these go on. An error if a proxy runs: ask_proxy() that.
 [[nodiscard]] SONDE_EXPORT Result<std::uint32_t> drain_wire(const ProxyConfig& config, const ProxyWireWatch& watch);
-/// Resets them, both peers, and removes programs and maps from the kernel. Gives how many there were; nullopt: the maps are
-/// of another version of sonde, which this one cannot read, and the kernel resets each peer when it next sends.
+/// Resets them, both peers, and removes programs and maps from the kernel. Gives how many there were; nullopt: the maps
+/// are of another version of sonde, which this one cannot read, and the kernel resets each peer when it next sends.
 [[nodiscard]] SONDE_EXPORT Result<std::optional<std::uint32_t>> abort_wire(const ProxyWireWatch& watch);
 
 /// What can be said of a forwarding path on this host.

@@ -49,8 +49,8 @@ enum class TcPosition { last, first };
 /// By a BPF link (Linux 5.9), so never in place of another program: then EBUSY.
 [[nodiscard]] Result<Link> attach_xdp(int program_fd, std::uint32_t ifindex, XdpMode mode);
 
-/// tcx link (Linux 6.6), behind the programs that are there, or before them. At ingress the wire splice of `sonde proxy`
-/// stays the last one: packets that it sends on go no further, and who looks at packets is to see them.
+/// tcx link (Linux 6.6), behind the programs that are there, or before them. At ingress the wire splice of `sonde
+/// proxy` stays the last one: packets that it sends on go no further, and who looks at packets is to see them.
 [[nodiscard]] Result<Link> attach_tcx(int program_fd, std::uint32_t ifindex, TcDirection direction,
                                       TcPosition position = TcPosition::last);
 

@@ -8,8 +8,8 @@
 
 namespace sonde::kernel {
 
-/// Whose filter it is, and when a packet meets it: filters of a lower priority come first. tc numbers its filters from 1
-/// and from 49152 on; a filter of somebody else with both of these numbers is not replaced but refused by the kernel,
+/// Whose filter it is, and when a packet meets it: filters of a lower priority come first. tc numbers its filters from
+/// 1 and from 49152 on; a filter of somebody else with both of these numbers is not replaced but refused by the kernel,
 /// because it is no BPF filter or has another name.
 struct FilterIdentity {
   std::uint32_t handle = 0;

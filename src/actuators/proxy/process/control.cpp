@@ -145,7 +145,8 @@ void Server::answer(Client& client, std::string_view request) {
        {"drain", &requests_.drain},
        {"abort", &requests_.abort}}};
   const auto* const found = std::ranges::find(known, request, [](const auto& one) { return one.first; });
-  Result<std::string> result = fail(ErrorKind::usage, fmt::format("\"{}\": expected reload, status, stop, drain or abort", request));
+  Result<std::string> result =
+      fail(ErrorKind::usage, fmt::format("\"{}\": expected reload, status, stop, drain or abort", request));
   if (found != known.end() && *found->second) result = (*found->second)();
   client.over = !send_answer(client.connection.get(), result);
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The local socket over which a running proxy is asked, and over which it hands its listeners to the next one.
 //
-// A request is a line: "reload", "status", "stop", "drain", "abort"; of a successor "listeners" and "release". An answer
-// is the exit status that stands for it, the length of a text, a line's end, and the text: "0 8\nreloaded". After the
-// answer to "listeners", whose text is their number, each listening socket follows with one byte (SCM_RIGHTS).
+// A request is a line: "reload", "status", "stop", "drain", "abort"; of a successor "listeners" and "release". An
+// answer is the exit status that stands for it, the length of a text, a line's end, and the text: "0 8\nreloaded".
+// After the answer to "listeners", whose text is their number, each listening socket follows with one byte
+// (SCM_RIGHTS).
 #pragma once
 #include <sys/types.h>
 

@@ -30,8 +30,8 @@ struct WireEnds {
 class Table {
  public:
   /// Opens the maps of the calling thread's network namespace, or makes them. Those of another version or capacity are
-  /// made anew where nobody keeps them and they hold no connection. Else those of another capacity are taken as they are
-  /// (capacity() says so), and another version is an error that says so.
+  /// made anew where nobody keeps them and they hold no connection. Else those of another capacity are taken as they
+  /// are (capacity() says so), and another version is an error that says so.
   [[nodiscard]] static Result<std::unique_ptr<Table>> open(std::uint32_t capacity);
   /// Those that are there; null: none are.
   [[nodiscard]] static Result<std::unique_ptr<Table>> find();

@@ -188,8 +188,7 @@ static __noinline int join_packet(struct __sk_buff *skb, const struct wire_packe
 	other_flow(side, &back);
 	if (!find_socket(skb, &back, 0, towards))
 		return 0;
-	limit_acknowledgement(rewrite, towards,
-			      towards->unacknowledged != own->received + side->sequence_delta);
+	limit_acknowledgement(rewrite, towards, towards->unacknowledged != own->received + side->sequence_delta);
 	if (packet->word & TCP_ACK && !(packet->word & TCP_RST) &&
 	    (own->has_hole || own->unacknowledged != towards->received + other->sequence_delta)) {
 		skb->tc_index = FOR_STACK;
