@@ -15,8 +15,9 @@ namespace sonde::proxy {
 namespace {
 
 constexpr std::size_t change_bytes = std::size_t{64} << 10;
-// Most records fit into one part. What finds no room the process that spliced the connection keeps itself.
-constexpr std::uint32_t record_parts(std::uint32_t connections) { return connections + connections / 4; }
+// Most records fit into one part, the longest into five. What finds no room the process that spliced the connection
+// keeps itself.
+constexpr std::uint32_t record_parts(std::uint32_t connections) { return connections + connections / 4 + 6; }
 
 // TABLE last: who finds it finds the others.
 constexpr std::array pin_names{"CONNECTIONS", "FLOWS", "RECORDS", "STATISTICS", "CHANGES", "TABLE"};
