@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "actuators/proxy/wire/frozen_sockets.hpp"
 
-#include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "base/socket_address.hpp"
@@ -54,13 +52,6 @@ Result<void> thaw_socket(int fd) {
   const int reuse = 1;
   if (::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse)) != 0) return fail_errno("SO_REUSEADDR");
   return {};
-}
-
-bool is_socket_idle(int fd) {
-  int unacknowledged = 0;
-  int unread = 0;
-  return ::ioctl(fd, SIOCOUTQ, &unacknowledged) == 0 && unacknowledged == 0 && ::ioctl(fd, SIOCINQ, &unread) == 0 &&
-         unread == 0;
 }
 
 Result<Fd> reserve_socket(const Endpoint& local, const Endpoint& remote) {

@@ -12,9 +12,6 @@ namespace sonde::proxy {
 [[nodiscard]] Result<void> freeze_socket(int fd);
 [[nodiscard]] Result<void> thaw_socket(int fd);
 
-/// Nothing that was sent waits for an acknowledgement, and nothing received waits to be read.
-[[nodiscard]] bool is_socket_idle(int fd);
-
 /// A frozen, established socket of these ends, so that no other connection of this host gets them. Fails with
 /// EADDRINUSE or EADDRNOTAVAIL while there is one.
 [[nodiscard]] Result<Fd> reserve_socket(const Endpoint& local, const Endpoint& remote);

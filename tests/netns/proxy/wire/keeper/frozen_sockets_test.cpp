@@ -135,11 +135,7 @@ TEST_P(FrozenSockets, thawing_sends_nothing_and_it_works_again) {
   ASSERT_TRUE(thaw_socket(server_.get()));
   EXPECT_EQ(sent(), before);
   ASSERT_EQ(::send(server_.get(), "x", 1, 0), 1);
-  EXPECT_FALSE(is_socket_idle(client_.get()));
   EXPECT_EQ(read_client(), 1);
-  EXPECT_TRUE(is_socket_idle(client_.get()));
-  std::this_thread::sleep_for(50ms);
-  EXPECT_TRUE(is_socket_idle(server_.get()));
   // A listener can be bound beside it.
   where_.call([&] {
     listener_.reset();
