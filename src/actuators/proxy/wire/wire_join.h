@@ -121,7 +121,7 @@ static __always_inline void fill_side(struct sonde_wire_side_state *side, const 
 	side->timestamp_delta = to->clock + TIMESTAMP_MARGIN - from->echo;
 	side->echo_floor = to->echo;
 	side->start = from->read - held; /* the relay has counted what it has written */
-	side->position = from->received;
+	side->position = (__u64)side->start + (from->received - side->start); /* 32 bits may wrap between the two */
 	side->acknowledgement = from->unacknowledged;
 }
 

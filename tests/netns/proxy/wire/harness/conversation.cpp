@@ -2,6 +2,7 @@
 #include "conversation.hpp"
 
 #include <fmt/format.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -110,6 +111,16 @@ Fd Listening::accept() const {
 }
 
 bool Conversation::talk(std::uint64_t size) { return pass(client, server, size) && pass(server, client, size); }
+
+// A closed socket in repair mode takes any number for its send queue, and connect() keeps it (tcp_v4_connect()).
+void begin_at(int fd, std::uint32_t sequence) {
+  constexpr int on = TCP_REPAIR_ON, queue = TCP_SEND_QUEUE, off = TCP_REPAIR_OFF_NO_WP;
+  if (::setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &on, sizeof(on)) != 0 ||
+      ::setsockopt(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, &queue, sizeof(queue)) != 0 ||
+      ::setsockopt(fd, IPPROTO_TCP, TCP_QUEUE_SEQ, &sequence, sizeof(sequence)) != 0 ||
+      ::setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &off, sizeof(off)) != 0)
+    complain("TCP_QUEUE_SEQ");
+}
 
 bool pass(Talker& from, Talker& to, std::uint64_t size) {
   bool is_sent = false;

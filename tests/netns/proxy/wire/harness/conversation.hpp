@@ -35,6 +35,9 @@ struct Talker {
   int ending();
 };
 
+/// Before it connects: the sequence number of its SYN.
+void begin_at(int fd, std::uint32_t sequence);
+
 /// So many bytes go from one end to the other.
 bool pass(Talker& from, Talker& to, std::uint64_t size);
 

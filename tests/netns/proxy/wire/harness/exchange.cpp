@@ -22,6 +22,7 @@
 
 #include "base/fd.hpp"
 #include "base/socket_address.hpp"
+#include "conversation.hpp"
 #include "stream_bytes.hpp"
 
 namespace sonde::test {
@@ -30,6 +31,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t read_size = 256 << 10;
+// Of what a client sends: its sequence numbers come to 2^32 about when it is handed over.
+constexpr std::uint32_t wraps_within = 128 << 10;
 
 struct Plan {
   std::uint64_t up = 0, down = 0;
@@ -188,6 +191,7 @@ class Side {
   void connect_one() {
     const SocketAddress address(exchange_.proxy);
     Fd fd(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    begin_at(fd.get(), static_cast<std::uint32_t>(0 - mixed(begun_) % wraps_within));
     const int result = ::connect(fd.get(), address.get(), address.size());
     const bool failed = result != 0 && errno != EINPROGRESS;
     const auto number = begun_++;
