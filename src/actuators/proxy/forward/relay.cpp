@@ -160,11 +160,17 @@ StreamStep Relay::State::pump_to_upstream() {
   return to_upstream.pump(*client, *upstream, pool, may_splice(Direction::to_upstream), gate(Direction::to_upstream));
 }
 
-// A reset overtakes nothing that could still be written: both ways are pumped before it is passed on.
+// A reset overtakes nothing that could still be written: both ways are pumped before it is passed on. The peer that
+// refuses a write may have sent its last bytes just before.
 void Relay::State::go_on() {
   const std::uint64_t before = moved();
-  const StreamStep outward = pump_to_upstream();
+  StreamStep outward = pump_to_upstream();
+  if (outward == StreamStep::write_failed) upstream->suppose(EPOLLIN);
   StreamStep inward = pump_to_client();
+  if (inward == StreamStep::write_failed && !failed(outward)) {
+    client->suppose(EPOLLIN);
+    outward = pump_to_upstream();
+  }
   while (failed(outward) && inward == StreamStep::turn_over) inward = pump_to_client();
   if (moved() != before) active = loop.now();
 
@@ -220,6 +226,7 @@ bool Relay::State::pass_on_end(Direction direction) {
     // The kernel says so early, too: tcp_bpf_recvmsg_parser() looks at RCV_SHUTDOWN while bytes wait for its work
     // queue.
     (outward ? to_upstream : to_client).read_again();
+    push_held_back((outward ? upstream : client)->fd());
     return true;
   }
   finished = true;
@@ -274,8 +281,10 @@ void Relay::State::close(bool reset) {
   kernel.reset();
   if (hand_over.is_joining()) hand_over.abort(client->fd(), upstream->fd());
   if (reset) {
-    reset_on_close(client->fd());
-    reset_on_close(upstream->fd());
+    for (const int fd : {client->fd(), upstream->fd()}) {
+      push_held_back(fd);
+      reset_on_close(fd);
+    }
   }
   client->close();
   upstream->close();

@@ -2,6 +2,8 @@
 #include "actuators/proxy/forward/relay_stream.hpp"
 
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -22,6 +24,12 @@ constexpr std::uint32_t more_than_bytes = EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPO
 bool would_block(int code) { return code == EAGAIN || code == EWOULDBLOCK || code == EINTR; }
 
 }  // namespace
+
+// Setting it, again too, pushes: tcp(7), __tcp_sock_set_nodelay().
+void push_held_back(int fd) {
+  const int on = 1;
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
 
 StreamStep RelayStream::pump(Channel& from, Channel& to, RelayPool::State& pool, bool may_splice,
                              const WriteGate& gate) {
@@ -57,7 +65,7 @@ StreamStep RelayStream::flush(Channel& to, const WriteGate& gate) {
 
 StreamStep RelayStream::write_held(Channel& to) {
   const auto rest = std::span(held_).subspan(held_offset_);
-  const ssize_t written = ::send(to.fd(), rest.data(), rest.size(), MSG_NOSIGNAL);
+  const ssize_t written = ::send(to.fd(), rest.data(), rest.size(), send_flags());
   if (written < 0 && !would_block(errno)) return StreamStep::write_failed;
   const auto size = static_cast<std::uint32_t>(std::max<ssize_t>(written, 0));
   copied_ += size;
@@ -88,7 +96,7 @@ StreamStep RelayStream::write_buffer(Channel& to, std::span<const std::uint8_t> 
     held_.assign(bytes.begin(), bytes.end());
     return StreamStep::waits_for_path;
   }
-  const ssize_t written = ::send(to.fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  const ssize_t written = ::send(to.fd(), bytes.data(), bytes.size(), send_flags());
   if (written < 0 && !would_block(errno)) return StreamStep::write_failed;
   const auto size = static_cast<std::size_t>(std::max<ssize_t>(written, 0));
   copied_ += size;
@@ -122,9 +130,14 @@ std::ptrdiff_t RelayStream::read(Channel& from, RelayPool::State& pool, bool may
   return copied;
 }
 
+// The last bytes are held back for the FIN that the caller sends next: a packet less, and its acknowledgement.
+int RelayStream::send_flags() const { return ended_ ? MSG_NOSIGNAL | MSG_MORE : MSG_NOSIGNAL; }
+
 std::ptrdiff_t RelayStream::read_memory(Channel& from, RelayPool::State& pool) {
   const auto buffer = pool.buffer();
-  const ssize_t size = ::recv(from.fd(), buffer.data(), buffer.size(), 0);
+  ssize_t size = ::recv(from.fd(), buffer.data(), buffer.size(), 0);
+  if (size > 0 && (from.ready() & more_than_bytes) == EPOLLRDHUP)
+    size += read_end(from, buffer.subspan(static_cast<std::size_t>(size)));
   if (size < 0) {
     if (!would_block(errno)) return -1;
     from.clear(EPOLLIN | EPOLLPRI);
@@ -140,6 +153,14 @@ std::ptrdiff_t RelayStream::read_memory(Channel& from, RelayPool::State& pool) {
     from.clear(EPOLLIN);
   }
   return size;
+}
+
+// The end of the stream is there: what comes next is that, or the rest of the bytes before it.
+ssize_t RelayStream::read_end(Channel& from, std::span<std::uint8_t> buffer) {
+  if (buffer.empty()) return 0;
+  const ssize_t size = ::recv(from.fd(), buffer.data(), buffer.size(), 0);
+  if (size == 0) ended_ = true;
+  return std::max<ssize_t>(size, 0);
 }
 
 }  // namespace sonde::proxy

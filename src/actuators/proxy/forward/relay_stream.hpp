@@ -30,12 +30,16 @@ struct WriteGate {
   [[nodiscard]] bool is_open() const { return kernel == nullptr || kernel->may_write(direction); }
 };
 
+/// Sends what a stream that has ended has held back in this socket.
+void push_held_back(int fd);
+
 class RelayStream {
  public:
   /// Bytes that go first.
   void hold(std::vector<std::uint8_t> bytes) { held_ = std::move(bytes); }
 
-  /// Moves what it can, at most about half a MiB.
+  /// Moves what it can, at most about half a MiB. Once the end of the source has been read, the last bytes may wait in
+  /// the socket of the destination for a FIN (shutdown) or for push_held_back().
   [[nodiscard]] StreamStep pump(Channel& from, Channel& to, RelayPool::State& pool, bool may_splice,
                                 const WriteGate& gate);
   /// Writes what it holds; reads nothing. waits_to_read: it holds nothing any more.
@@ -59,6 +63,8 @@ class RelayStream {
   /// Into the pipe, or else into the pool's buffer: bytes; 0: there are none, or the stream has ended; -1: failed.
   std::ptrdiff_t read(Channel& from, RelayPool::State& pool, bool may_splice, bool after_splice);
   std::ptrdiff_t read_memory(Channel& from, RelayPool::State& pool);
+  ssize_t read_end(Channel& from, std::span<std::uint8_t> buffer);
+  [[nodiscard]] int send_flags() const;
 
   std::vector<std::uint8_t> held_;  ///< from held_offset_ on: read and not yet written
   std::unique_ptr<Pipe> pipe_;      ///< only while there is something in it, or just now

@@ -53,6 +53,8 @@ class Channel {
   /// EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP, EPOLLHUP, EPOLLERR as epoll(7) has them.
   [[nodiscard]] std::uint32_t ready() const { return ready_; }
   void clear(std::uint32_t bits) { ready_ &= ~bits; }
+  /// These count as ready until they prove otherwise: a call has told of an event that epoll has not yet.
+  void suppose(std::uint32_t bits) { ready_ |= bits; }
   /// Who is told of new bits; null: nobody, they are kept.
   void set_waker(Waker* waker) { waker_ = waker; }
 

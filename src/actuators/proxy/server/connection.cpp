@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -30,6 +32,13 @@ bool is_zero(std::uint8_t byte) { return byte == 0; }
 void reset_on_close(int fd) {
   const linger at_once{.l_onoff = 1, .l_linger = 0};
   ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+}
+
+// The acknowledgement that ends the handshake waits for the first bytes, which follow at once: a packet less. The
+// kernel forgets the option with it (tcp_rcv_synsent_state_process).
+void acknowledge_with_data(int fd) {
+  const int off = 0;
+  ::setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof(off));
 }
 
 // A close with unread bytes is a reset, which may overtake the answer: so they are read until the client has closed.
@@ -137,6 +146,7 @@ ProxyForwarding Connection::wanted() const {
 }
 
 void Connection::prepare(int fd, const Endpoint& address) {
+  acknowledge_with_data(fd);
   const auto& bypass = worker_.paths().bypass;
   const auto way = wanted();
   if (bypass && (way == ProxyForwarding::automatic || way == ProxyForwarding::bypass) &&

@@ -2,6 +2,8 @@
 // Ends of streams, resets, aborts: each is passed on as what it is.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -67,6 +69,34 @@ TEST_F(Ends, TheUpstreamsStreamFirst) {
   ::shutdown(joined.client.get(), SHUT_WR);
   EXPECT_EQ(reason(), RelayEndReason::upstream_closed);
   EXPECT_TRUE(at_end(joined.upstream.get()));
+}
+
+std::uint32_t segments_received(const Fd& fd) {
+  tcp_info info{};
+  socklen_t size = sizeof(info);
+  EXPECT_EQ(::getsockopt(fd.get(), IPPROTO_TCP, TCP_INFO, &info, &size), 0);
+  return info.tcpi_segs_in;
+}
+
+TEST_F(Ends, TheEndGoesWithTheLastBytes) {
+  start();
+  const auto before = segments_received(joined.client);
+  send_text(joined.upstream.get(), "answer");
+  ::shutdown(joined.upstream.get(), SHUT_WR);
+  joined.settle();
+  EXPECT_EQ(segments_received(joined.client) - before, 1U);
+  EXPECT_EQ(receive_some(joined.client.get()), "answer");
+  EXPECT_TRUE(at_end(joined.client.get()));
+}
+
+// The upstream has gone: the client's second write fails, and what waited for the end goes out before the reset.
+TEST_F(Ends, AnAnswerWithItsEndArrivesThoughTheQuestionFailed) {
+  start();
+  send_text(joined.client.get(), std::string(200'000, 'q'));
+  send_text(joined.upstream.get(), "refused");
+  joined.upstream.reset();
+  EXPECT_EQ(reason(), RelayEndReason::upstream_reset);
+  EXPECT_EQ(receive_some(joined.client.get()), "refused");
 }
 
 TEST_F(Ends, BothBeforeTheRelayLooked) {

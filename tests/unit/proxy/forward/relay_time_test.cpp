@@ -33,35 +33,37 @@ TEST(RelayTime, IdleEndsIt) {
   EXPECT_EQ(receive(joined.upstream.get()).error, ECONNRESET);
 }
 
+// Longer together than the limit, and each pause much shorter: a busy machine may stop the test for a while.
 TEST(RelayTime, AnyByteEitherWayPutsItOff) {
-  Joined joined(with_times(250ms, 1h));
+  Joined joined(with_times(1s, 1h));
   joined.relay->start();
-  for (int i = 0; i < 8; ++i) {
-    joined.run_for(80ms);
+  auto last = Clock::now();
+  for (int i = 0; i < 6; ++i) {
+    joined.run_for(200ms);
     ASSERT_FALSE(joined.result) << i;
+    last = Clock::now();
     send_text((i % 2 == 0 ? joined.client : joined.upstream).get(), "x");
   }
-  joined.settle();
-  const auto begin = Clock::now();
   ASSERT_TRUE(joined.run_until_ended());
-  EXPECT_GE(Clock::now() - begin, 150ms);
+  EXPECT_GE(Clock::now() - last, 1s);
 }
 
 TEST(RelayTime, HalfClosedHasItsOwn) {
-  Joined joined(with_times(1h, 150ms));
+  Joined joined(with_times(1h, 1s));
   joined.relay->start();
-  joined.run_for(300ms);
+  joined.run_for(1200ms);
   ASSERT_FALSE(joined.result);
-  const auto begin = Clock::now();
   ::shutdown(joined.client.get(), SHUT_WR);
-  for (int i = 0; i < 3; ++i) {
-    joined.run_for(100ms);
+  auto last = Clock::now();
+  for (int i = 0; i < 6; ++i) {
+    joined.run_for(200ms);
     ASSERT_FALSE(joined.result) << i;
+    last = Clock::now();
     send_text(joined.upstream.get(), "x");
   }
   ASSERT_TRUE(joined.run_until_ended());
   EXPECT_EQ(joined.result->reason, RelayEndReason::half_closed);
-  EXPECT_GE(Clock::now() - begin, 450ms);
+  EXPECT_GE(Clock::now() - last, 1s);
 }
 
 /// A path that does as it is told.
