@@ -503,11 +503,11 @@ def tls_split(address, port, name, pause="0.004"):
 def swallow_slowly(address, port):
     """An upstream that reads the hello and nothing more, until it is told to go on by a line on standard input."""
     listener = listen(address, port)
-    connections = []
     go_on = threading.Event()
     threading.Thread(target=lambda: (sys.stdin.readline(), go_on.set()), daemon=True).start()
 
     def swallow(connection):
+        connection.settimeout(PATIENCE)  # which makes it O_NONBLOCK, as the bypass wants it
         read_hello(connection)
         say(stalled=True)
         go_on.wait()
@@ -518,11 +518,11 @@ def swallow_slowly(address, port):
                 break
             received += len(data)
             digest.update(data)
+        connection.close()
         say(received=received, sha256=digest.hexdigest())
 
     while True:
         connection, _ = listener.accept()
-        connections.append(connection)
         threading.Thread(target=swallow, args=(connection,), daemon=True).start()
 
 
