@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "harness/traffic.hpp"
 
-#include <arpa/inet.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -11,6 +10,8 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "harness/address.hpp"
+
 namespace sonde::test {
 namespace {
 
@@ -18,41 +19,15 @@ void check(bool good, const char* what) {
   if (!good) throw std::system_error(errno, std::generic_category(), what);
 }
 
-struct Address {
-  sockaddr_storage storage{};
-  socklen_t size = 0;
-  [[nodiscard]] const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
-};
-
-bool is_ipv6(const std::string& text) { return text.find(':') != std::string::npos; }
-
-Address make_address(const std::string& text, std::uint16_t port) {
-  Address address;
-  if (is_ipv6(text)) {
-    auto& in = reinterpret_cast<sockaddr_in6&>(address.storage);
-    in.sin6_family = AF_INET6;
-    in.sin6_port = htons(port);
-    check(::inet_pton(AF_INET6, text.c_str(), &in.sin6_addr) == 1, "inet_pton");
-    address.size = sizeof(in);
-  } else {
-    auto& in = reinterpret_cast<sockaddr_in&>(address.storage);
-    in.sin_family = AF_INET;
-    in.sin_port = htons(port);
-    check(::inet_pton(AF_INET, text.c_str(), &in.sin_addr) == 1, "inet_pton");
-    address.size = sizeof(in);
-  }
-  return address;
-}
-
 // A socket of the address's family in a namespace, bound to a port of all addresses.
 Fd bound_socket(const NetworkNamespace& where, const std::string& like, int type, std::uint16_t port) {
+  const auto any = socket_address(like.find(':') == std::string::npos ? "0.0.0.0" : "::", port);
   Fd fd;
-  where.call([&] { fd.reset(::socket(is_ipv6(like) ? AF_INET6 : AF_INET, type, 0)); });
+  where.call([&] { fd.reset(::socket(any.family(), type, 0)); });
   check(static_cast<bool>(fd), "socket");
   const int on = 1;
   ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-  const auto any = make_address(is_ipv6(like) ? "::" : "0.0.0.0", port);
-  check(::bind(fd.get(), any.get(), any.size) == 0, "bind");
+  check(::bind(fd.get(), any.get(), any.size()) == 0, "bind");
   return fd;
 }
 
@@ -113,10 +88,10 @@ void send_frame(const NetworkNamespace& where, const std::string& interface, con
 void send_udp(const NetworkNamespace& where, const std::string& to, std::uint16_t from_port, std::uint16_t port,
               const std::string& text) {
   const auto fd = bound_socket(where, to, SOCK_DGRAM, from_port);
-  const auto address = make_address(to, port);
-  check(
-      ::sendto(fd.get(), text.data(), text.size(), 0, address.get(), address.size) == static_cast<ssize_t>(text.size()),
-      "sendto");
+  const auto address = socket_address(to, port);
+  check(::sendto(fd.get(), text.data(), text.size(), 0, address.get(), address.size()) ==
+            static_cast<ssize_t>(text.size()),
+        "sendto");
 }
 
 void exchange_tcp(const NetworkNamespace& client, const NetworkNamespace& server, const std::string& address,
@@ -124,8 +99,8 @@ void exchange_tcp(const NetworkNamespace& client, const NetworkNamespace& server
   const auto listener = bound_socket(server, address, SOCK_STREAM, port);
   check(::listen(listener.get(), 1) == 0, "listen");
   const auto connection = bound_socket(client, address, SOCK_STREAM, client_port);
-  const auto to = make_address(address, port);
-  check(::connect(connection.get(), to.get(), to.size) == 0, "connect");
+  const auto to = socket_address(address, port);
+  check(::connect(connection.get(), to.get(), to.size()) == 0, "connect");
   const Fd accepted(::accept(listener.get(), nullptr, nullptr));
   check(static_cast<bool>(accepted), "accept");
   transfer(connection, accepted, request);

@@ -6,17 +6,10 @@
 #include <stdexcept>
 
 #include "filter/filter.hpp"
+#include "harness/result.hpp"
 
 namespace sonde::test {
-namespace {
-
-template <class T>
-T value_or_throw(Result<T> result) {
-  if (!result) throw std::runtime_error(result.error().text());
-  return std::move(*result);
-}
-
-}  // namespace
+namespace {}  // namespace
 
 FlowPrograms::FlowPrograms(flows::FlowProgramOptions options, const FilterOptions& filter)
     : filter_(value_or_throw(filter::compile(filter))) {
@@ -45,8 +38,7 @@ bool FlowPrograms::run(const std::string& program, const Bytes& packet, std::uin
 
 std::vector<sonde_flow> FlowPrograms::table() {
   std::vector<sonde_flow> flows;
-  const auto done = slots_->for_each_taken([&](std::uint32_t, sonde_flow& flow) { flows.push_back(flow); });
-  if (!done) throw std::runtime_error(done.error().text());
+  value_or_throw(slots_->for_each_taken([&](std::uint32_t, sonde_flow& flow) { flows.push_back(flow); }));
   return flows;
 }
 

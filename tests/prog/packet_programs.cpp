@@ -11,18 +11,13 @@
 #include <stdexcept>
 #include <string_view>
 
+#include "harness/result.hpp"
 #include "model/parse.hpp"
 
 namespace sonde::test {
 namespace {
 
 constexpr std::size_t buffer_bytes = 4 * 1024 * 1024;
-
-template <class T>
-T value_or_throw(Result<T> result) {
-  if (!result) throw std::runtime_error(result.error().text());
-  return std::move(*result);
-}
 
 }  // namespace
 
@@ -73,8 +68,7 @@ sonde_counters PacketPrograms::counters() const {
 void PacketPrograms::switch_events(bool on) const {
   const std::uint32_t element = 0;
   const std::uint32_t value = on ? 1 : 0;
-  const auto done = kernel::map_update(value_or_throw(object_->map_fd("sonde_switch")), &element, &value);
-  if (!done) throw std::runtime_error(done.error().text());
+  value_or_throw(kernel::map_update(value_or_throw(object_->map_fd("sonde_switch")), &element, &value));
 }
 
 const std::vector<ProgramUnderTest>& programs_under_test() {

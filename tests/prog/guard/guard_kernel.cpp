@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "base/wall_clock.hpp"
+#include "harness/result.hpp"
 
 extern "C" {
 extern const std::uint8_t sonde_guard_bpf_object[];
@@ -17,12 +18,6 @@ extern const std::uint8_t sonde_guard_bpf_object_end[];
 
 namespace sonde::test {
 namespace {
-
-template <class T>
-T value_or_throw(Result<T> result) {
-  if (!result) throw std::runtime_error(result.error().text());
-  if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
 
 bool is_drop(const std::string& program, std::uint32_t verdict) {
   if (program == "guard_xdp" ? verdict == XDP_DROP : verdict == TC_ACT_SHOT) return true;

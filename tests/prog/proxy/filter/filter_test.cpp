@@ -15,6 +15,7 @@
 #include "filter_model.hpp"
 #include "filter_samples.hpp"
 #include "harness/netns.hpp"
+#include "harness/result.hpp"
 #include "kernel/object.hpp"
 
 extern "C" {
@@ -27,12 +28,6 @@ namespace {
 
 using proxy::filter_entries;
 using proxy::FilterLists;
-
-template <class T>
-T value_or_throw(Result<T> result) {
-  if (!result) throw std::runtime_error(result.error().text());
-  if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
 
 kernel::Object loaded() {
   auto object = value_or_throw(

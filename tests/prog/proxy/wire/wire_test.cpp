@@ -12,6 +12,7 @@
 #include <stdexcept>
 
 #include "harness/netns.hpp"
+#include "harness/result.hpp"
 #include "kernel/object.hpp"
 #include "wire_model.hpp"
 #include "wire_samples.hpp"
@@ -23,12 +24,6 @@ extern const std::uint8_t sonde_proxy_wire_bpf_object_end[];
 
 namespace sonde::test {
 namespace {
-
-template <class T>
-T value_or_throw(Result<T> result) {
-  if (!result) throw std::runtime_error(result.error().text());
-  if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
 
 kernel::Object loaded() {
   auto object =

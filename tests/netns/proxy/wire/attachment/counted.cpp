@@ -16,6 +16,7 @@
 #include <stdexcept>
 
 #include "harness/command.hpp"
+#include "harness/result.hpp"
 #include "kernel/pins.hpp"
 
 extern "C" {
@@ -26,36 +27,28 @@ extern const std::uint8_t sonde_test_wire_counter_bpf_object_end[];
 namespace sonde::test {
 namespace {
 
-template <class T>
-T good(Result<T> result) {
-  if (!result) throw std::runtime_error(result.error().text());
-  return std::move(*result);
-}
-
 kernel::Object open_object() {
-  return good(kernel::Object::open({sonde_test_wire_counter_bpf_object, sonde_test_wire_counter_bpf_object_end},
-                                   "wire_counter"));
+  return value_or_throw(kernel::Object::open(
+      {sonde_test_wire_counter_bpf_object, sonde_test_wire_counter_bpf_object_end}, "wire_counter"));
 }
 
 }  // namespace
 
-Counter::Counter() : object_(open_object()) {
-  if (auto loaded = object_.load(); !loaded) throw std::runtime_error(loaded.error().text());
-}
+Counter::Counter() : object_(open_object()) { value_or_throw(object_.load()); }
 proxy::WirePrograms Counter::programs() const {
-  return {.ethernet_fd = good(object_.program_fd("count_packet")),
-          .raw_ip_fd = good(object_.program_fd("count_raw_packet"))};
+  return {.ethernet_fd = value_or_throw(object_.program_fd("count_packet")),
+          .raw_ip_fd = value_or_throw(object_.program_fd("count_raw_packet"))};
 }
-int Counter::dropping_program() const { return good(object_.program_fd("drop_packet")); }
+int Counter::dropping_program() const { return value_or_throw(object_.program_fd("drop_packet")); }
 std::uint64_t Counter::read(const char* map, std::uint32_t ifindex) const {
   std::uint64_t value = 0;
-  if (!good(kernel::map_lookup(good(object_.map_fd(map)), &ifindex, &value)))
+  if (!value_or_throw(kernel::map_lookup(value_or_throw(object_.map_fd(map)), &ifindex, &value)))
     throw std::runtime_error("no counter for that interface");
   return value;
 }
 
 // The way to it is for root only, as that to the pins of the proxy.
-PinFolder::PinFolder() : above_(good(kernel::find_bpffs()) + fmt::format("/sonde-test-{}", ::getpid())) {
+PinFolder::PinFolder() : above_(value_or_throw(kernel::find_bpffs()) + fmt::format("/sonde-test-{}", ::getpid())) {
   path_ = above_ + "/wire-1";
   for (const auto& folder : {above_, path_})
     if (::mkdir(folder.c_str(), 0700) != 0) throw std::runtime_error("cannot make " + folder);
@@ -94,7 +87,7 @@ void Host::ping() const { inside.run("ping -c 1 -W 2 -q 10.9.0.2"); }
 
 std::unique_ptr<proxy::Attachment> Host::attach(const Counter& counter, const std::string& folder) const {
   std::unique_ptr<proxy::Attachment> made;
-  inside.call([&] { made = good(proxy::Attachment::make(counter.programs(), folder)); });
+  inside.call([&] { made = value_or_throw(proxy::Attachment::make(counter.programs(), folder)); });
   return made;
 }
 
