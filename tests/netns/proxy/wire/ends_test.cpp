@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every way in which a connection on the wire ends: what the other side is told, what the log says, what is left.
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 #include <cerrno>
 #include <thread>
@@ -84,6 +87,28 @@ TEST_F(WireEnds, MuchAfterTheOtherDirectionHasEnded) {
     first.fd.reset();
     wire_.expect_end(conversation, client_first ? "client-closed" : "upstream-closed");
   }
+}
+
+// A packet is a packet: keepalives keep a connection that has ended in one direction, however long the time-out.
+TEST(WireHalfClosed, StaysWhileKeepalivesCome) {
+  const WiredHosts hosts;
+  OnTheWire wire(hosts, {.more = {{"timeouts", {{"half_closed", "3s"}}}}});
+  auto conversation = wire.joined();
+  const auto keep_alive = [&](int on) {
+    const int second = 1, fd = conversation.server.fd.get();
+    ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &second, sizeof(second));
+    ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &second, sizeof(second));
+    ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+  };
+  keep_alive(1);
+  conversation.client.shut();
+  EXPECT_TRUE(conversation.server.receive_to_end(conversation.client.sent));
+  std::this_thread::sleep_for(std::chrono::seconds{10});
+  EXPECT_TRUE(pass(conversation.server, conversation.client, 100'000));
+  keep_alive(0);
+  EXPECT_EQ(conversation.server.ending(), 0);  // it has come already
+  EXPECT_EQ(conversation.client.ending(), ECONNRESET);
+  wire.expect_end(conversation, "half-closed");
 }
 
 TEST_F(WireEnds, ResetByTheClient) {

@@ -101,6 +101,58 @@ TEST_F(WireNetwork, KeepaliveAnswersAndNoticesDeath) {
   EXPECT_EQ(conversation.client.ending(), ETIMEDOUT);
 }
 
+/// The clock of this end's timestamps goes on by so many milliseconds (tcp(7), TCP_TIMESTAMP; even numbers are of
+/// milliseconds).
+void move_clock(const Talker& end, std::int64_t milliseconds) {
+  const int fd = end.fd.get(), on = TCP_REPAIR_ON, off = TCP_REPAIR_OFF_NO_WP;
+  std::uint32_t clock = 0;
+  socklen_t size = sizeof(clock);
+  EXPECT_EQ(::setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &on, sizeof(on)), 0);
+  EXPECT_EQ(::getsockopt(fd, IPPROTO_TCP, TCP_TIMESTAMP, &clock, &size), 0);
+  clock = static_cast<std::uint32_t>(clock + milliseconds) & ~1U;
+  EXPECT_EQ(::setsockopt(fd, IPPROTO_TCP, TCP_TIMESTAMP, &clock, sizeof(clock)), 0);
+  EXPECT_EQ(::setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &off, sizeof(off)), 0);
+}
+
+std::uint32_t round_trip_us(const Talker& end) {
+  tcp_info info{};
+  socklen_t size = sizeof(info);
+  EXPECT_EQ(::getsockopt(end.fd.get(), IPPROTO_TCP, TCP_INFO, &info, &size), 0);
+  return info.tcpi_rtt;
+}
+
+// What a peer hears of the other after twelve days of silence, six times over: timestamps wrap on the way.
+TEST_F(WireNetwork, TimestampsAfterWeeksOfIdling) {
+  OnTheWire wire(hosts_);
+  auto conversation = wire.joined();
+  constexpr std::int64_t days = 1 << 30;
+  for (int i = 0; i < 6; ++i) {
+    move_clock(conversation.client, days);
+    if (i % 2 == 1) move_clock(conversation.server, days);
+    EXPECT_TRUE(conversation.talk(100'000));
+  }
+  for (const auto* host : {&hosts_.client, &hosts_.server}) EXPECT_EQ(kernel_counter(*host, "TcpExtPAWSEstab"), 0U);
+  // Taken from what comes back of their own timestamps.
+  for (const auto* end : {&conversation.client, &conversation.server}) EXPECT_LT(round_trip_us(*end), 1'000'000U);
+}
+
+// A segment that is older than what has come is no duplicate to be taken again (PAWS, RFC 7323 section 5): the receiver
+// must be able to tell through the wire.
+TEST_F(WireNetwork, OldTimestampsAreSeenThroughTheWire) {
+  OnTheWire wire(hosts_);
+  auto conversation = wire.joined();
+  constexpr std::int64_t hour = 3'600'000;
+  move_clock(conversation.client, -hour);
+  EXPECT_TRUE(conversation.client.send(1000));
+  EXPECT_TRUE(eventually([&] { return kernel_counter(hosts_.server, "TcpExtPAWSEstab") > 0; }));
+  int waiting = -1;
+  EXPECT_EQ(::ioctl(conversation.server.fd.get(), FIONREAD, &waiting), 0);
+  EXPECT_EQ(waiting, 0);
+  move_clock(conversation.client, hour);
+  EXPECT_TRUE(conversation.server.receive(1000));  // sent again
+  EXPECT_TRUE(conversation.talk());
+}
+
 // Packets that leave the client with ECT arrive with a mark of congestion now and then.
 void mark_congestion(const NetworkNamespace& client) {
   client.run(
