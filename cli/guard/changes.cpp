@@ -6,7 +6,6 @@
 #include <chrono>
 #include <fstream>
 #include <iostream>
-#include <iterator>
 
 #include "commands.hpp"
 #include "guard/options.hpp"
@@ -216,13 +215,26 @@ Result<void> find_networks(const Guard& guard, Removal& removal) {
   return {};
 }
 
+std::string file_name(const std::string& path) { return path == "-" ? "standard input" : path; }
+
 Result<std::string> read_file(const std::string& path) {
-  if (path == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
-  std::ifstream file(path, std::ios::binary);
+  std::ifstream file;
+  if (path != "-") file.open(path, std::ios::binary);
   if (!file) return fail_errno("cannot read " + path);
-  std::string text(std::istreambuf_iterator<char>(file), {});
-  if (file.bad()) return fail_errno("cannot read " + path);
+  std::istream& from = path == "-" ? std::cin : file;
+  std::string text;
+  for (char part[65536]; from.read(part, sizeof(part)) || from.gcount() > 0;)
+    text.append(part, static_cast<std::size_t>(from.gcount()));
+  if (from.bad()) return fail_errno("cannot read " + file_name(path));  // a folder can be opened
   return text;
+}
+
+Result<Rules> read_rules(const std::string& path, GuardVerdict bare) {
+  const auto text = read_file(path);
+  if (!text) return std::unexpected(text.error());
+  auto rules = parse_guard_rules(*text, bare);
+  if (!rules) rules.error().message = file_name(path) + ": " + rules.error().message;
+  return rules;
 }
 
 Result<GuardVerdict> read_bare(const std::string& word) {
@@ -252,9 +264,7 @@ int run_apply(const Environment& env, const GuardCommand&, const GuardWords& wor
     if (!lines) return report(env, lines.error());
     options.most_lines = *lines;
   }
-  const auto text = read_file(words.file);
-  if (!text) return report(env, text.error());
-  const auto rules = parse_guard_rules(*text, *bare);
+  const auto rules = read_rules(words.file, *bare);
   if (!rules) return report(env, rules.error());
   auto guard = Guard::open();
   if (!guard) return report(env, guard.error());

@@ -26,9 +26,12 @@ namespace {
 namespace fs = std::filesystem;
 using Address = std::array<std::uint8_t, 16>;
 
+// As far as it can be read: the files of a process that ends meanwhile fail with ESRCH, at which an iterator of the
+// buffer would throw.
 std::string read_whole(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  std::ostringstream text;
+  text << std::ifstream(path, std::ios::binary).rdbuf();
+  return text.str();
 }
 
 bool parse_endpoint(const std::string& address, const std::string& port, Endpoint& endpoint) {

@@ -78,14 +78,17 @@ std::vector<CutOff> find_cut_off(std::span<const GuardRule> rules, std::span<con
   return found;
 }
 
+std::string describe(const CutOff& cut_off) {
+  const auto connection =
+      (cut_off.own ? "your own connection, " : "the SSH connection of somebody who is logged in, ") +
+      cut_off.connection;
+  const auto what = cut_off.later ? "would not let " + connection + ", be opened again" : "would cut off " + connection;
+  return "'" + cut_off.rule + "' " + what;
+}
+
 Result<void> refuse_cut_off(std::span<const CutOff> cut_off) {
   if (cut_off.empty()) return {};
-  const auto& first = cut_off.front();
-  const std::string whose = first.own ? "your own connection" : "the SSH connection of somebody who is logged in";
-  const std::string connection = whose + ", " + first.connection;
-  const std::string what =
-      first.later ? "would not let " + connection + ", be opened again" : "would cut off " + connection;
-  return fail(ErrorKind::failed, "'" + first.rule + "' " + what + "; nothing was changed",
+  return fail(ErrorKind::failed, describe(cut_off.front()) + "; nothing was changed",
               "`sonde guard never ADDRESS` keeps an address safe; --force does it all the same");
 }
 

@@ -24,6 +24,8 @@ struct CutOff {
                                                std::span<const WorkConnection> connections,
                                                std::span<const std::string> interfaces, std::int64_t now_wall_ns);
 
+/// "'block any' would cut off your own connection, ..."
+[[nodiscard]] std::string describe(const CutOff& cut_off);
 /// An error that names the first of them; nothing if there is none.
 [[nodiscard]] Result<void> refuse_cut_off(std::span<const CutOff> cut_off);
 

@@ -117,10 +117,9 @@ Result<GuardChange> change(const std::string& directory, const GuardChangeOption
   auto plan = planner(*from, {clocks.wall_ns, options.most_lines});
   if (!plan) return std::unexpected(plan.error());
   const auto cut_off = find_cut_off(plan->to.rules, work_connections(), guarded_names(directory), clocks.wall_ns);
-  if (auto refused = refuse_cut_off(cut_off); !refused) {
-    if (!options.force && !options.plan_only) return std::unexpected(refused.error());
-    plan->change.notices.push_back(refused.error().message);
-  }
+  if (!options.force && !options.plan_only)
+    if (auto refused = refuse_cut_off(cut_off); !refused) return std::unexpected(refused.error());
+  if (!cut_off.empty()) plan->change.notices.push_back(describe(cut_off.front()));
   if (options.plan_only || plan->same) return std::move(plan->change);
   if (auto replaced = installed->replace(plan->to, clocks); !replaced) return std::unexpected(replaced.error());
   return std::move(plan->change);

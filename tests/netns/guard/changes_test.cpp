@@ -99,23 +99,26 @@ TEST(guard_changes, wrong_words_change_nothing) {
   const GuardedPair guarded;
   const TemporaryFile file(".rules");
   file.write("192.0.2.1\n192.0.2.2\n192.0.2.3/99\n");
-  const std::pair<std::string, std::string> wrong[] = {{"block 192.0.2.1 192.0.2.256", "192.0.2.256"},
-                                                       {"block 192.0.2.1 --ttl soon", "'soon'"},
-                                                       {"block 192.0.2.1 --dst-port 0-70000", "'0-70000'"},
-                                                       {"block", "address"},
-                                                       {"block 192.0.2.1 --tll 10m", "--tll"},
-                                                       {"limit 192.0.2.1", "--rate"},
-                                                       {"apply " + file.path(), "line 3: '192.0.2.3/99'"},
-                                                       {"default maybe", "'maybe'"},
-                                                       {"blok 192.0.2.1", "'blok'"},
-                                                       {"list -o xml", "'xml'"},
-                                                       {"stats -c 3", "-c"},
-                                                       {"attach -i nothere", "'nothere'"},
-                                                       {"attach --mode fast", "'fast'"},
-                                                       {"remove 192.0.2.1 --dst-port 3", "--dst-port"},
-                                                       {"log --sample 0", "--sample"},
-                                                       {"log --verdict maybe", "'maybe'"}};
+  const std::pair<std::string, std::string> wrong[] = {
+      {"block 192.0.2.1 192.0.2.256", "192.0.2.256"},
+      {"block 192.0.2.1 --ttl soon", "'soon'"},
+      {"block 192.0.2.1 --dst-port 0-70000", "'0-70000'"},
+      {"block", "address"},
+      {"block 192.0.2.1 --tll 10m", "--tll"},
+      {"limit 192.0.2.1", "--rate"},
+      {"apply " + file.path(), file.path() + ": line 3: '192.0.2.3/99'"},
+      {"default maybe", "'maybe'"},
+      {"blok 192.0.2.1", "'blok'"},
+      {"list -o xml", "'xml'"},
+      {"stats -c 3", "-c"},
+      {"attach -i nothere", "'nothere'"},
+      {"attach --mode fast", "'fast'"},
+      {"remove 192.0.2.1 --dst-port 3", "--dst-port"},
+      {"log --sample 0", "--sample"},
+      {"log --verdict maybe", "'maybe'"}};
   for (const auto& [words, named] : wrong) EXPECT_THAT(guarded.run(words, 2).errors, HasSubstr(named)) << words;
+  EXPECT_EQ(guarded.run("apply /", 1).errors, "sonde: cannot read /: Is a directory\n");
+  EXPECT_EQ(guarded.run("apply /nothere", 1).errors, "sonde: cannot read /nothere: No such file or directory\n");
   EXPECT_THAT(guarded.rules(), IsEmpty());
 }
 
@@ -153,7 +156,10 @@ TEST(guard_cut_off, the_callers_connection_is_not_cut_off) {
 TEST(guard_cut_off, who_is_kept_safe_or_insists_may_go_on) {
   const GuardedPair guarded;
   const auto& right = guarded.pair.right;
-  EXPECT_EQ(sonde_guard(right, "block 10.9.0.0/24 --force", {by_ssh}).status, 0);
+  const auto forced = sonde_guard(right, "block 10.9.0.0/24 --force", {by_ssh});
+  EXPECT_EQ(forced.status, 0);
+  EXPECT_THAT(forced.errors, HasSubstr("'block 10.9.0.0/24' would cut off your own connection"));
+  EXPECT_THAT(forced.errors, Not(HasSubstr("nothing was changed")));
   guarded.run("clear");
   EXPECT_EQ(sonde_guard(right, "never 10.9.0.1", {by_ssh}).status, 0);
   EXPECT_EQ(sonde_guard(right, "default drop", {by_ssh}).status, 0);

@@ -3,12 +3,19 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <thread>
 
 namespace sonde::guard {
 namespace {
 
+using testing::Each;
+using testing::Field;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 using testing::SizeIs;
 
 constexpr std::int64_t now = 1'000'000'000'000'000'000;
@@ -82,6 +89,20 @@ TEST(plan_cut_off, an_expired_rule_and_nobody_at_all) {
   EXPECT_THAT(find_cut_off(*rules, {&connection, 1}, guarded, now + 2'000'000'000), IsEmpty());
   EXPECT_THAT(find_cut_off(*rules, {}, guarded, now), IsEmpty());
   EXPECT_TRUE(refuse_cut_off({}));
+}
+
+// A file of a process that ends after it was opened cannot be read (ESRCH).
+TEST(plan_cut_off, processes_end_while_they_are_looked_at) {
+  const auto beget = [](const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      const pid_t child = ::fork();
+      if (child == 0) ::_exit(0);
+      ::waitpid(child, nullptr, 0);
+    }
+  };
+  const std::jthread one(beget), other(beget), third(beget), fourth(beget);
+  for (int i = 0; i < 300; ++i)
+    EXPECT_THAT(work_connections(), Each(Field(&WorkConnection::interface, Not(IsEmpty()))));
 }
 
 }  // namespace
