@@ -154,10 +154,18 @@ TEST_F(GuardPrograms, LimitsPassWhatTheyPromise) {
     const auto program = *kernel.object().program_fd("guard_xdp");
     const auto frame = udp_from({10, 0, 0, 1});
     const auto start = monotonic_ns();
-    while (monotonic_ns() - start < 1'000'000'000) run_many(program, frame, 1'000);
-    const auto seconds = static_cast<double>(monotonic_ns() - start) / 1e9;
+    // What a pause of this thread is longer than the burst lasts is lost to the sender.
+    double offered = 0;
+    for (auto last = start; last - start < 1'000'000'000;) {
+      run_many(program, frame, 1'000);
+      const auto now = monotonic_ns();
+      offered += std::min(static_cast<double>(now - last) / 1e6, 50.0);
+      last = now;
+    }
+    const auto all = static_cast<double>(monotonic_ns() - start) / 1e6 + 50;
     const auto passed = static_cast<double>(kernel.view().count(0).packets - kernel.view().limited(0).packets);
-    EXPECT_NEAR(passed, 1'000 * seconds + 50, 30 + 20 * seconds);
+    EXPECT_LE(passed, all + 1);
+    EXPECT_GE(passed, offered * 0.98 - 30);
     // Another source has a rate of its own.
     EXPECT_EQ(kernel.run("guard_xdp", udp_from({10, 0, 0, 2})).outcome, SONDE_GUARD_PASSED_LIMIT);
   });
