@@ -19,8 +19,6 @@ enum {
 	ICMP_HOPS = 64,
 	TCP_PART = 8, /* of the TCP header, at least, in an ICMP error (RFC 792) */
 	IPV6_MTU_AT_LEAST = 1280,
-	/* IPv6 headers are longer by that (RFC 7915 4.2). */
-	FAMILY_DIFFERENCE = IPV6_HEADER - IPV4_HEADER,
 
 	/* IPv4: type << 8 | code (RFC 792, RFC 1191, RFC 1812) */
 	ICMP4_UNREACHABLE = 3 << 8,

@@ -17,8 +17,6 @@ enum {
 	ROOM_OF_NOTE = 2 * 1448,
 	/* A sequence number that is farther away is nobody's: no window is greater (RFC 7323 2.3). */
 	WINDOW_AT_MOST = 1 << 30,
-	/* What the IP header of IPv6 has more than that of IPv4. */
-	IPV6_EXCESS = IPV6_HEADER - IPV4_HEADER,
 };
 
 /* By how many bytes `end`, the sequence number behind some, is ahead of all before; 0 or less: they have been before. */
@@ -77,7 +75,7 @@ static __always_inline __u32 held_up(const struct wire_socket *from, const struc
  */
 static __always_inline int fits_segment(const struct wire_socket *from, const struct wire_socket *to, int grows)
 {
-	return from->own_segment <= to->peer_segment + (grows ? IPV6_EXCESS : 0);
+	return from->own_segment <= to->peer_segment + (grows ? FAMILY_DIFFERENCE : 0);
 }
 
 static __always_inline int pair_verdict(struct sonde_wire_join *join, const struct wire_socket *client,

@@ -15,6 +15,7 @@ enum {
 	/* As every common stack pads them (RFC 7323 A): two NOP before. */
 	PADDED_TIMESTAMPS = 0x0101080a,
 	PADDED_SIZE = 12,
+	NO_OPTION = OPTIONS_AT_MOST,
 };
 
 struct option_walk {
@@ -56,9 +57,10 @@ static __always_inline void store_word(__u8 *options, __u32 at, __u32 word)
 	bytes[3] = word;
 }
 
-static __always_inline void rewrite_blocks(const struct option_walk *walk, __u8 *options, __u32 at, __u32 size)
+static __always_inline void rewrite_blocks(const struct sonde_wire_side_state *side, __u8 *options, __u32 at,
+					   __u32 size)
 {
-	if (walk->side->flags & SONDE_WIRE_NO_SACK) {
+	if (side->flags & SONDE_WIRE_NO_SACK) {
 		for (__u32 i = 0; i < OPTIONS_AT_MOST; i++)
 			if (i < size)
 				options[place_of(at + i)] = OPTION_NOP;
@@ -69,38 +71,45 @@ static __always_inline void rewrite_blocks(const struct option_walk *walk, __u8 
 
 		if (2 + 4 * (i + 1) > size || edge > OPTIONS_AT_MOST - 4)
 			break;
-		store_word(options, edge, load_word(options, edge) + walk->side->acknowledgement_delta);
+		store_word(options, edge, load_word(options, edge) + side->acknowledgement_delta);
 	}
 }
 
-/* One option. A malformed one ends the walk: the receiver will not read on either. */
-static long walk_option(__u32 turn, struct option_walk *walk)
+/*
+ * The option at `at`. Where the next one is; NO_OPTION: it is malformed or the last, and the receiver will not read on
+ * either. Not static, so that the verifier looks at it once, and not for each turn of the loop: nine tenths of its
+ * time.
+ */
+__noinline __u32 rewrite_option(const struct sonde_wire_side_state *side, __u32 at, __u32 end, int joining)
 {
 	struct wire_scratch *scratch = find_scratch();
-	__u32 at = walk->at, kind, size;
+	__u32 kind, size;
 	__u8 *options;
 
-	if (!scratch || at >= walk->size || at >= OPTIONS_AT_MOST)
-		return 1;
+	if (!side || !scratch || at >= OPTIONS_AT_MOST)
+		return NO_OPTION;
 	options = scratch->options;
 	kind = options[place_of(at)];
 	if (kind == OPTION_END)
-		return 1;
-	if (kind == OPTION_NOP) {
-		walk->at = at + 1;
-		return 0;
-	}
+		return NO_OPTION;
+	if (kind == OPTION_NOP)
+		return at + 1;
 	size = options[place_of(at + 1)];
-	if (size < 2 || at + size > walk->size)
-		return 1;
+	if (size < 2 || at + size > end)
+		return NO_OPTION;
 	if (kind == OPTION_TIMESTAMPS && size == TIMESTAMPS_SIZE && at <= OPTIONS_AT_MOST - TIMESTAMPS_SIZE) {
-		store_word(options, at + 2, load_word(options, at + 2) + walk->side->timestamp_delta);
-		store_word(options, at + 6, rewrite_echo(walk->side, load_word(options, at + 6), walk->joining));
+		store_word(options, at + 2, load_word(options, at + 2) + side->timestamp_delta);
+		store_word(options, at + 6, rewrite_echo(side, load_word(options, at + 6), joining));
 	} else if (kind == OPTION_SACK) {
-		rewrite_blocks(walk, options, at, size);
+		rewrite_blocks(side, options, at, size);
 	}
-	walk->at = at + size;
-	return 0;
+	return at + size;
+}
+
+static long walk_option(__u32 turn, struct option_walk *walk)
+{
+	walk->at = rewrite_option(walk->side, walk->at, walk->size, walk->joining);
+	return walk->at >= walk->size;
 }
 
 /* Any options. Adds to `sum` what the checksum must change by. False: they are not there. */
@@ -124,7 +133,7 @@ static __noinline int rewrite_any_options(struct __sk_buff *skb, const struct wi
 	if (bpf_skb_load_bytes(skb, packet->tcp + TCP_HEADER, options, size))
 		return 0;
 	walk.size = size;
-	*sum += (__u32)~(__u32)bpf_csum_diff(0, 0, (__be32 *)options, OPTIONS_AT_MOST, 0);
+	*sum += (__u32) ~(__u32)bpf_csum_diff(0, 0, (__be32 *)options, OPTIONS_AT_MOST, 0);
 	bpf_loop(OPTIONS_AT_MOST, walk_option, &walk, 0);
 	*sum += (__u32)bpf_csum_diff(0, 0, (__be32 *)options, OPTIONS_AT_MOST, 0);
 	return !bpf_skb_store_bytes(skb, packet->tcp + TCP_HEADER, options, size, 0);

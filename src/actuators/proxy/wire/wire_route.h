@@ -34,13 +34,15 @@ static __always_inline void set_lookup(struct bpf_fib_lookup *lookup, const stru
 
 /*
  * Sets ifindex and mtu of the side. Two questions: bpf_fib_lookup() tells the MTU of the route, with what ICMP has made
- * of it, only of a packet that is too long for it. The neighbour is bpf_redirect_neigh()'s.
+ * of it, only of a packet that is too long for it. The neighbour is bpf_redirect_neigh()'s. Not static: verified once.
  */
-static __noinline int find_route(struct __sk_buff *skb, struct sonde_wire_side_state *side)
+__noinline int find_route(struct __sk_buff *skb, struct sonde_wire_side_state *side)
 {
 	struct bpf_fib_lookup lookup;
 	long answer;
 
+	if (!side)
+		return 0;
 	set_lookup(&lookup, side, 0);
 	answer = bpf_fib_lookup(skb, &lookup, sizeof(lookup), 0);
 	if (answer != BPF_FIB_LKUP_RET_SUCCESS && answer != BPF_FIB_LKUP_RET_NO_NEIGH &&

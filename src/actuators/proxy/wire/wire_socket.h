@@ -85,14 +85,16 @@ static __always_inline void read_options(struct tcp_sock *tcp, struct wire_socke
 		socket->unsuited = 1;
 }
 
-/* The socket that packets of this flow are for. False: there is none. */
-static __noinline int find_socket(struct __sk_buff *skb, const struct sonde_wire_flow *flow, int with_options,
-				  struct wire_socket *socket)
+/* The socket that packets of this flow are for. False: there is none. Not static: verified once, not at each call. */
+__noinline int find_socket(struct __sk_buff *skb, const struct sonde_wire_flow *flow, int with_options,
+			   struct wire_socket *socket)
 {
 	struct bpf_sock_tuple tuple = {};
 	struct tcp_sock *tcp;
 	struct bpf_sock *sk;
 
+	if (!flow || !socket)
+		return 0;
 	if (!flow->source[0] && !flow->source[1] && flow->source[2] == bpf_htonl(0xffff)) {
 		tuple.ipv4.saddr = flow->source[3];
 		tuple.ipv4.daddr = flow->destination[3];
