@@ -32,6 +32,7 @@ void Incident::send(SecurityState state, std::int64_t wall_ns, const Report& rep
   event.state = state;
   event.wall_ns = wall_ns;
   describe(event);
+  std::ranges::stable_sort(event.flows, {}, &SecurityFlow::wall_ns);
   report(event);
   reported_ns_ = wall_ns;
   news_ = false;
@@ -51,6 +52,16 @@ SecurityFlow sample_of(const FlowSight& flow) {
           .destination = flow.endpoints[1],
           .packets = flow.total[0].packets + flow.total[1].packets,
           .bytes = flow.total[0].bytes + flow.total[1].bytes};
+}
+
+void add_sample(std::vector<SecurityFlow>& samples, const SecurityFlow& flow) {
+  const auto same = std::ranges::find_if(samples, [&](const SecurityFlow& sample) {
+    return sample.protocol == flow.protocol && sample.source == flow.source && sample.destination == flow.destination;
+  });
+  if (same != samples.end())
+    *same = flow;
+  else if (samples.size() < most_samples)
+    samples.push_back(flow);
 }
 
 }  // namespace sonde::detect

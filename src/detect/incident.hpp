@@ -51,9 +51,11 @@ inline constexpr std::int64_t second_ns = 1'000'000'000;
 
 /// "3.1 s", "12 min"
 [[nodiscard]] std::string duration_text(std::int64_t ns);
-/// A flow as evidence. The samples of an event are the first five.
+/// A flow as evidence.
 [[nodiscard]] SecurityFlow sample_of(const FlowSight& flow);
 inline constexpr std::size_t most_samples = 5;
+/// The first five flows of an event are its samples; one that is among them gets its new counts.
+void add_sample(std::vector<SecurityFlow>& samples, const SecurityFlow& flow);
 inline constexpr std::size_t most_addresses = 10;
 
 }  // namespace sonde::detect

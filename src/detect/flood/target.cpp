@@ -89,7 +89,7 @@ void FloodSources::note(const FlowSight& flow, const Suspicion& suspicion) {
   most.add(from.address, packets);
   if (from.port != 0) source_ports.add(from.port, packets);
   if (to.port != 0) destination_ports.add(to.port, packets);
-  if (samples.size() < most_samples) samples.push_back(sample_of(flow));
+  add_sample(samples, sample_of(flow));
   interface = flow.interface;
   outbound |= flow.local[1 - suspicion.target] && !flow.local[suspicion.target];
   if (flow.owner && outbound && !owner) owner = std::make_unique<SocketOwner>(*flow.owner);

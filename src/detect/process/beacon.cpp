@@ -118,7 +118,7 @@ class BeaconDetector final : public Detector {
     event.sources = event.targets = 1;
     if (flow.owner) event.owner = *flow.owner;
     event.interface = flow.interface;
-    if (event.flows.size() < most_samples) event.flows.push_back(sample_of(flow));
+    add_sample(event.flows, sample_of(flow));
     event.summary = fmt::format("{} calls {} every {:.1f} s", subject_of(event.owner, flow.endpoints[0]), event.whom[0],
                                 regularity.mean);
     event.evidence = {{"interval_seconds", fmt::format("{:.1f}", regularity.mean)},

@@ -84,7 +84,7 @@ class DestinationDetector final : public Detector {
 
   static void describe(SecurityEvent& event, const Program& program, const FlowSight& flow, const std::string& name,
                        const std::string& news) {
-    if (event.flows.size() < most_samples) event.flows.push_back(sample_of(flow));
+    add_sample(event.flows, sample_of(flow));
     if (news.empty()) return;
     event.kind = SecurityKind::new_destination;
     event.severity = Severity::low;

@@ -58,7 +58,10 @@ class Block {
 
   std::string text() {
     head();
-    if (event_.state == SecurityState::started) details();
+    if (event_.state == SecurityState::started)
+      details();
+    else
+      later_counts();
     answer();
     if (event_.state == SecurityState::started) out_ += '\n';
     return std::move(out_);
@@ -101,22 +104,34 @@ class Block {
     return text;
   }
 
+  static std::string words_of(const std::string& name) {
+    auto words = escaped(name);
+    std::ranges::replace(words, '_', ' ');
+    return words;
+  }
+
   void evidence() {
     std::string text;
-    for (const auto& [name, value] : event_.evidence) {
-      std::string words = escaped(name);
-      std::ranges::replace(words, '_', ' ');
-      text += (text.empty() ? "" : ", ") + words + " " + escaped(value);
-    }
+    for (const auto& [name, value] : event_.evidence)
+      text += (text.empty() ? "" : ", ") + words_of(name) + " " + escaped(value);
     if (!text.empty()) line("evidence", text);
+  }
+
+  // What is known only since the event was shown first.
+  void later_counts() {
+    static constexpr std::array<std::string_view, 2> later{"packets_dropped_by_rule", "packets_in_evidence_file"};
+    for (const auto& [name, value] : event_.evidence)
+      if (std::ranges::find(later, name) != later.end()) line("counted", words_of(name) + " " + escaped(value));
   }
 
   void flows() {
     const char* label = "flows";
     for (const auto& flow : event_.flows) {
+      const bool has_ports = flow.source.port != 0 || flow.destination.port != 0;
+      const auto end = [&](const Endpoint& one) { return has_ports ? one.text() : one.address_text(); };
       line(label, fmt::format("{} {} {} > {}, {} packets, {} bytes", time_text("%T", flow.wall_ns),
-                              flow_protocol_name(flow.protocol), flow.source.text(), flow.destination.text(),
-                              flow.packets, flow.bytes));
+                              flow_protocol_name(flow.protocol), end(flow.source), end(flow.destination), flow.packets,
+                              flow.bytes));
       label = "";
     }
   }

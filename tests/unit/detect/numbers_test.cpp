@@ -64,6 +64,18 @@ TEST_P(FastScan, CountsEveryPort) {
 
 INSTANTIATE_TEST_SUITE_P(Ports, FastScan, testing::Values(100, 128, 129, 1000, 20000));
 
+// The flows of one look come in no order.
+TEST(FastScan, SamplesAreInTheOrderOfTheirTimes) {
+  Watched watched;
+  for (std::uint16_t port = 1; port <= 100; ++port)
+    watched.detectors.observe(refused(port, 40000, victim, port, corpus::epoch_ns - port * 1000), watched.report);
+  watched.detectors.advance(corpus::epoch_ns + second_ns, watched.report);
+  const auto* event = watched.last(SecurityKind::port_scan);
+  ASSERT_NE(event, nullptr);
+  EXPECT_EQ(event->flows.size(), 5U);
+  EXPECT_TRUE(std::ranges::is_sorted(event->flows, {}, &SecurityFlow::wall_ns));
+}
+
 TEST(FastScan, CountsEveryHost) {
   Watched watched;
   for (std::uint32_t host = 1; host <= 200; ++host)
@@ -95,6 +107,28 @@ TEST(Flood, OfAClosedPortIsFound) {
   ASSERT_NE(event, nullptr);
   EXPECT_EQ(event->who, std::vector<std::string>{"10.0.0.9"});
   EXPECT_EQ(event->response, "sonde guard block 10.0.0.9 --ttl 10m");
+}
+
+TEST(Flood, OfOneFlowHasOneSampleOfIt) {
+  Watched watched;
+  for (std::uint64_t second = 0; second < 6; ++second) {
+    FlowSight flow;
+    flow.id = 1;
+    flow.wall_ns = corpus::epoch_ns + static_cast<std::int64_t>(second) * second_ns;
+    flow.first_wall_ns = corpus::epoch_ns;
+    flow.protocol = IPPROTO_ICMP;
+    flow.endpoints = {Endpoint{scanner, 0}, Endpoint{victim, 0}};
+    flow.delta = {Count{5000, 420'000}, Count{}};
+    flow.total = {Count{5000 * (second + 1), 420'000 * (second + 1)}, Count{}};
+    flow.is_new = second == 0;
+    flow.local = {false, true};
+    watched.detectors.observe(flow, watched.report);
+    watched.detectors.advance(flow.wall_ns + second_ns, watched.report);
+  }
+  const auto* event = watched.last(SecurityKind::icmp_flood);
+  ASSERT_NE(event, nullptr);
+  ASSERT_EQ(event->flows.size(), 1U);
+  EXPECT_GT(event->flows[0].packets, 5000U) << "as it was when the event was told";
 }
 
 TEST(Flood, OfWhoWasServedBeforeIsFound) {

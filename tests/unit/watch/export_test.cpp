@@ -72,6 +72,26 @@ TEST_F(SecurityText, ALineForWhatGoesOnAndEnds) {
   EXPECT_THAT(exporter::security_text(event, false), HasSubstr("port-scan #3 ended after 3.1 s: SYN scan"));
 }
 
+TEST_F(SecurityText, CountsThatCameLaterAreShownLater) {
+  auto event = scan();
+  event.state = SecurityState::ended;
+  event.evidence.emplace_back("packets_dropped_by_rule", "180");
+  event.evidence.emplace_back("packets_in_evidence_file", "0");
+  const auto text = exporter::security_text(event, false);
+  EXPECT_TRUE(
+      text.ends_with("in 3.1 s\n"
+                     "  counted   packets dropped by rule 180\n"
+                     "  counted   packets in evidence file 0"))
+      << text;
+}
+
+TEST_F(SecurityText, FlowsWithoutPortsShowNone) {
+  auto event = scan();
+  event.flows = {{start_ns, 1, endpoint(9, 0), endpoint(1, 0), 2000, 84'000}};
+  EXPECT_THAT(exporter::security_text(event, false),
+              HasSubstr("00:00:00.000 ICMP 192.0.2.9 > 192.0.2.1, 2000 packets, 84000 bytes\n"));
+}
+
 TEST_F(SecurityText, WhatWasDoneStandsInPlaceOfWhatToDo) {
   auto event = scan();
   event.action = "blocked 192.0.2.9 by rule 7 for 600 s";
