@@ -38,7 +38,8 @@ class Shown {
   }
 
   void show(const TrafficStats& total, const TrafficStats& interval) {
-    const auto text = run_.json ? stats_json(total, interval) : stats_text(total, interval, run_.color);
+    const StatsStyle style{env_.out_is_terminal ? screen_size(1).columns : 0, run_.color};
+    const auto text = run_.json ? stats_json(total, interval) : stats_text(total, interval, style);
     if (screen_) {
       screen_->draw(text);
       last_ = text;

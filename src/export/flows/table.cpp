@@ -101,10 +101,12 @@ void fit(std::vector<Column>& columns, std::size_t width) {
   }
 }
 
+// "+" where something was cut off, as in ps(1).
 std::string cut(std::string line, std::size_t width) {
   while (!line.empty() && line.back() == ' ') line.pop_back();
-  if (width > 0 && line.size() > width) line.resize(width);
-  return line;
+  if (width == 0 || line.size() <= width) return line;
+  line.resize(width - 1);
+  return line + '+';
 }
 
 template <class Text>

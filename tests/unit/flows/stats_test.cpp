@@ -62,9 +62,45 @@ TEST(StatsText, NeverRoundsUpTo100) {
   interface.directions[0].frames = 99'999;
   interface.directions[0].device = {100'000, 10'000'000};
   total.interfaces = {interface};
-  const auto text = stats_text(total, total, false);
+  const auto text = stats_text(total, total, {});
   EXPECT_THAT(text, HasSubstr("99.99 %"));
   EXPECT_EQ(text.find("100.00 %"), std::string::npos);
+}
+
+TrafficStats large_counts() {
+  TrafficStats total;
+  total.duration = 1s;
+  InterfaceStats interface {
+    2, "enp65s0f0np0.16", true, {}
+  };
+  for (auto& direction : interface.directions) {
+    direction = offloaded();
+    direction.frames = 12'345'678'901;
+    direction.frame_bytes = 123'456'789'012'345;
+    direction.wire = {98'765'432'109, 123'456'789'012'345};
+    direction.device = {12'345'678'901, 123'456'789'012'345};
+    direction.sizes[0] = 98'765'432'109;
+    direction.protocols[0] = direction.wire;
+  }
+  total.interfaces = {interface};
+  return total;
+}
+
+TEST(StatsText, FitsATerminalOf80Columns) {
+  const auto total = large_counts();
+  const auto text = stats_text(total, total, {.width = 80});
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 80U) << text;
+  EXPECT_THAT(text, HasSubstr("12345678901 12345678901  100.00 % *  gone\n"));
+  EXPECT_THAT(stats_text(total, total, {.width = 110}), HasSubstr("123456789012345  100.00 % *  gone\n"));
+  EXPECT_EQ(stats_text(total, total, {.width = 110}), stats_text(total, total, {}));
+}
+
+TEST(StatsText, HasNoSharesOfNothing) {
+  TrafficStats total;
+  total.duration = 1s;
+  total.interfaces = {{2, "eth0", false, {}}};
+  EXPECT_EQ(stats_text(total, total, {}).find('%'), std::string::npos) << stats_text(total, total, {});
 }
 
 TEST(StatsWords, WrongOnesAreTwo) {

@@ -40,6 +40,8 @@ TEST(FlowTableText, NarrowTerminalsKeepWhatMattersAndNoLineIsLonger) {
     std::istringstream lines(in_utc(sample_table(), {.width = width}));
     for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), width);
   }
+  const auto cut = in_utc(sample_table(), {.width = 40});
+  EXPECT_NE(cut.find("\nsince the start 1019 packets, 1.0 MB  c+\n"), std::string::npos) << cut;
   const auto narrow = in_utc(sample_table(), {.width = 80});
   EXPECT_NE(narrow.find("10.0.0.1:40000"), std::string::npos);
   EXPECT_NE(narrow.find("bit/s"), std::string::npos);
