@@ -40,6 +40,10 @@ int main(int count, char** words) {
   if (wanted("mixes")) scores.push_back(judge_mixes(runs, seed));
   for (const auto& scene : attack_scenes())
     if (wanted(scene.name)) scores.push_back(judge_attack(scene, runs, seed));
+  if (scores.empty()) {
+    fmt::print(stderr, "detect_judgement: there is no scene '{}'\n", only);
+    return 2;
+  }
   for (const auto& score : scores)
     for (const auto& note : score.notes) fmt::print(stderr, "{}\n", note);
   fmt::print("{}", table_of(scores));

@@ -108,9 +108,9 @@ TEST(Flows, TheTerminalIsRestored) {
   const Pair pair;
   for (const std::string signals : {"-INT", "-TERM", "-INT -INT"}) {
     const TemporaryFile file(".typescript");
-    const auto inner = std::string(SONDE_PROGRAM) + " flows -i veth0 & p=$!; sleep 3; for s in " + signals +
-                       "; do kill $s $p; done; wait $p";
-    Process script(pair.left, {"script", "-qec", inner, file.path()});
+    const auto inner = std::string(SONDE_PROGRAM) + " flows -i veth0 & p=$!; until grep -q packet/s " + file.path() +
+                       "; do sleep 0.1; done; for s in " + signals + "; do kill $s $p; done; wait $p";
+    Process script(pair.left, {"script", "-qfec", inner, file.path()});
     (void)script.wait();
     const auto text = read_file(file.path());
     const auto enter = text.find("\033[?1049h");

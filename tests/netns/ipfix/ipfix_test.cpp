@@ -148,6 +148,20 @@ Words with_filters(Words words) {
   return words;
 }
 
+std::string socket_queue(const NetworkNamespace& where) { return where.run("ss -Hlun sport = :4739"); }
+
+// Until a collector listens, or has taken what has come: "UNCONN 0 ...".
+void wait_for_collector(const NetworkNamespace& where) {
+  for (int i = 0; i < 1000 && !socket_queue(where).starts_with("UNCONN 0 "); ++i) ::usleep(20'000);
+}
+
+// Until the file has all datagrams that programs in the namespace have sent.
+void wait_for_datagrams(const NetworkNamespace& where, const std::string& file) {
+  const auto sent = std::stoull(where.run("awk '/^Udp: [0-9]/ { print $5 }' /proc/net/snmp"));
+  const auto in_file = [&] { return std::stoull(run("tcpdump -n -r " + file + " 2>/dev/null | wc -l")); };
+  for (int i = 0; i < 1000 && in_file() < sent; ++i) ::usleep(20'000);
+}
+
 TEST(Ipfix, NfdumpFindsThePacketsThatWereSent) {
   const Pair pair;
   const Folder folder;
@@ -159,7 +173,7 @@ TEST(Ipfix, NfdumpFindsThePacketsThatWereSent) {
   EXPECT_EQ(run.status, 0) << run.errors;
   EXPECT_TRUE(run.balanced()) << run.errors;
   EXPECT_EQ(run.stage("output")[1], packets_of(expected()));
-  ::usleep(300'000);
+  wait_for_collector(pair.left);
   collector.signal(SIGTERM);
   EXPECT_EQ(collector.wait(), 0);
   EXPECT_EQ(nfdump_counts(folder.path()), expected());
@@ -173,14 +187,14 @@ TEST(Ipfix, TsharkFindsThePacketsThatWereSent) {
                     {"tcpdump", "-i", "lo", "-U", "--immediate-mode", "-w", file.path(), "udp", "port", "4739"});
     ASSERT_TRUE(capture.wait_for_error_text("listening on")) << capture.errors();
     Process sink(pair.left, {"nc", "-u", "-l", "127.0.0.1", "4739"});  // so that nothing is refused
-    ::usleep(200'000);
+    wait_for_collector(pair.left);
     // One address family a run: tshark's lists of fields do not tell which record has which.
     const auto run = run_flows(pair.left,
                                {"-i", "veth0", "-o", "ipfix", "--export", "localhost:4739", "--domain", "77", "--ip",
                                 ipv6_only ? "2001:db8::/32" : "10.0.0.0/24"},
                                [&] { send_traffic(pair); });
     EXPECT_EQ(run.status, 0) << run.errors;
-    ::usleep(300'000);
+    wait_for_datagrams(pair.left, file.path());
     capture.signal(SIGTERM);
     (void)capture.wait();
     auto sent = expected();
