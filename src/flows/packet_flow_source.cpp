@@ -10,6 +10,7 @@
 #include "base/wall_clock.hpp"
 #include "flow.h"
 #include "flows/describe.hpp"
+#include "flows/ends.hpp"
 #include "flows/flow_name.hpp"
 #include "flows/flow_table.hpp"
 #include "flows/groups.hpp"
@@ -23,7 +24,6 @@ using pipeline::FlowVisitor;
 using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 
-constexpr nanoseconds closed_linger = std::chrono::seconds(2);
 constexpr nanoseconds longest_silence = std::chrono::minutes(5);
 constexpr nanoseconds told_step_back = std::chrono::seconds(1);
 constexpr milliseconds pipe_patience{100};
@@ -40,12 +40,6 @@ bool is_dns(const sonde_packet_event& event) {
 bool may_name(const sonde_flow& flow, const sonde_packet_event& event, std::uint32_t side) {
   if ((flow.flags & SONDE_FLOW_PAYLOAD) != 0 || event.payload_size == 0) return false;
   return is_dns(event) || (event.protocol == IPPROTO_TCP && side == sonde_flow_opener(&flow));
-}
-
-bool is_over(const sonde_flow& flow) { return sonde_flow_is_closed(&flow) != 0 || sonde_flow_is_reset(&flow) != 0; }
-
-FlowEnd how_it_ended(const sonde_flow& flow) {
-  return sonde_flow_is_closed(&flow) != 0 ? FlowEnd::closed : FlowEnd::reset;
 }
 
 class PacketFlowSource final : public pipeline::FlowSource {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sensors/flows/kernel_table.hpp"
 
-#include "sensors/flows/ends.hpp"
+#include "flows/ends.hpp"
 #include "sensors/packets/attachment.hpp"
 
 namespace sonde::flows {
@@ -21,9 +21,9 @@ FlowEnd end_of(const sonde_flow& flow, const KernelTable::Round& round) {
   const auto quiet = [&](std::chrono::nanoseconds patience) {
     return flow.last_ns + static_cast<std::uint64_t>(patience.count()) <= round.now_ns;
   };
-  const bool over = is_over(flow);
-  if (over && (round.last || quiet(closed_linger))) return how_it_ended(flow);
-  if (round.last || (round.gone != nullptr && round.gone->contains(flow.key.group))) return FlowEnd::shutdown;
+  const bool cut_off = round.last || (round.gone != nullptr && round.gone->contains(flow.key.group));
+  if (is_over(flow)) return cut_off || quiet(closed_linger) ? how_it_ended(flow) : FlowEnd::none;
+  if (cut_off) return FlowEnd::shutdown;
   return quiet(round.idle_timeout) ? FlowEnd::idle : FlowEnd::none;
 }
 

@@ -2,7 +2,7 @@
 #include "sensors/flows/spilled_flows.hpp"
 
 #include "flow.h"
-#include "sensors/flows/ends.hpp"
+#include "flows/ends.hpp"
 
 namespace sonde::flows {
 

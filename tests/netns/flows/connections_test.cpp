@@ -23,7 +23,7 @@ TEST(Connection, HasItsOpenerItsBytesAndItsEnd) {
   for (const std::string address : {"10.9.0.2", "fd09::2"}) {
     FlowWatch watch(pair.left, without_owners());
     exchange_tcp(pair.left, pair.right, address, 40'001, 8080, std::string(300, 'q'), std::string(5000, 'a'));
-    std::this_thread::sleep_for(std::chrono::milliseconds(2400));
+    EXPECT_TRUE(watch.wait_for_ends(1));
     const auto seen = watch.stop();
     const auto flows = seen.to_port(8080);
     ASSERT_EQ(flows.size(), 1U) << seen.text();
@@ -50,6 +50,20 @@ TEST(Connection, ARefusedOneIsReset) {
   ASSERT_EQ(flows.size(), 1U) << seen.text();
   EXPECT_EQ(flows[0].flow.end, FlowEnd::reset);
   EXPECT_FALSE(flows[0].flow.syn_ack_time.has_value());
+}
+
+// An idle timeout below the two seconds that it is kept for late packets does not make it one.
+TEST(Connection, OneThatIsOverIsNotIdle) {
+  const Pair pair;
+  auto options = without_owners();
+  options.flows.idle_timeout = std::chrono::milliseconds(1500);
+  FlowWatch watch(pair.left, options);
+  exchange_tcp(pair.left, pair.right, "10.9.0.2", 40'003, 8082, "question", "answer");
+  EXPECT_TRUE(watch.wait_for_ends(1));
+  const auto seen = watch.stop();
+  const auto flows = seen.to_port(8082);
+  ASSERT_EQ(flows.size(), 1U) << seen.text();
+  EXPECT_EQ(flows[0].flow.end, FlowEnd::closed);
 }
 
 TEST(Connection, ATupleUsedAgainIsAnotherFlow) {
@@ -122,12 +136,17 @@ TEST(Interfaces, ComeAndGoWithAny) {
   const NetworkNamespace other;
   FlowWatch watch(where, without_owners({"any"}));
   add_veth(where, "late0", other, "late1");
-  std::this_thread::sleep_for(std::chrono::milliseconds(300));
-  send_frame(other, "late1",
-             ethernet({.broadcast = true}, ipv4({.protocol = 17}, udp({.destination_port = 4444}, counting(10)))), 7);
-  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  const auto frame = [](std::uint16_t port) {
+    return ethernet({.broadcast = true}, ipv4({.protocol = 17}, udp({.destination_port = port}, counting(10))));
+  };
+  for (int i = 0; i < 600; ++i) {
+    send_frame(other, "late1", frame(3333));
+    if (watch.wait_for_flows(1, std::chrono::milliseconds{100})) break;
+  }
+  send_frame(other, "late1", frame(4444), 7);
+  ASSERT_TRUE(watch.wait_for_flows(2));
   where.run("ip link delete late0");
-  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  EXPECT_TRUE(watch.wait_for_ends(2));
   const auto seen = watch.stop();
   const auto flows = seen.to_port(4444);
   ASSERT_EQ(flows.size(), 1U) << seen.text();

@@ -30,30 +30,29 @@ void wait_for_connection(const NetworkNamespace& where, std::uint16_t port) {
 
 class FlowWatch::Visitor final : public pipeline::FlowVisitor {
  public:
-  Visitor(flows::KernelFlowSource& source, SeenFlows& seen, bool describe)
-      : source_(source), seen_(seen), describe_(describe) {}
+  explicit Visitor(FlowWatch& watch) : watch_(watch) {}
 
   void visit(const pipeline::FlowSample& sample) override {
-    auto& flow = seen_.by_id[sample.id];
+    auto& flow = watch_.seen_.by_id[sample.id];
     const std::size_t opener = (sample.flow->flags & SONDE_FLOW_OPENER_1) != 0 ? 1 : 0;
     for (std::size_t i = 0; i < 2; ++i) {
       const auto& delta = sample.delta[i == 0 ? opener : 1 - opener];
       flow.deltas[i].packets += delta.packets;
       flow.deltas[i].bytes += delta.bytes;
     }
-    if (describe_) flow.flow = source_.describe(sample);
+    if (watch_.options_.describe) flow.flow = watch_.source_->describe(sample);
     ++flow.samples;
     flow.first += sample.is_new ? 1 : 0;
     flow.ends += sample.end != FlowEnd::none ? 1 : 0;
+    watch_.shown_ += sample.is_new ? 1 : 0;
+    watch_.ended_ += sample.end != FlowEnd::none ? 1 : 0;
   }
   void visit(const pipeline::FlowPacket& packet) override {
-    seen_.packets.emplace_back(packet.bytes.begin(), packet.bytes.end());
+    watch_.seen_.packets.emplace_back(packet.bytes.begin(), packet.bytes.end());
   }
 
  private:
-  flows::KernelFlowSource& source_;
-  SeenFlows& seen_;
-  bool describe_;
+  FlowWatch& watch_;
 };
 
 FlowWatch::FlowWatch(const NetworkNamespace& where, FlowWatchOptions options)
@@ -76,7 +75,7 @@ FlowWatch::~FlowWatch() {
 }
 
 void FlowWatch::run() {
-  Visitor visitor(*source_, seen_, options_.describe);
+  Visitor visitor(*this);
   while (!source_->finished()) {
     const auto next = std::chrono::steady_clock::now() + options_.interval;
     while (!stop_ && (hold_ || std::chrono::steady_clock::now() < next))
@@ -87,6 +86,14 @@ void FlowWatch::run() {
     if (stop_ && !source_->stop()) return;
     if (!source_->collect(visitor)) return;
   }
+}
+
+bool FlowWatch::wait_for(const std::atomic<std::uint64_t>& counter, std::uint64_t count,
+                         std::chrono::milliseconds time) {
+  const auto end = std::chrono::steady_clock::now() + time;
+  while (counter < count && std::chrono::steady_clock::now() < end)
+    std::this_thread::sleep_for(std::chrono::milliseconds{5});
+  return counter >= count;
 }
 
 SeenFlows FlowWatch::stop() {

@@ -60,12 +60,19 @@ class FlowWatch {
 
   /// From here on nothing is read before stop().
   void hold() { hold_ = true; }
+  /// Waits until so many flows have been shown, or have ended. False: not within the time.
+  [[nodiscard]] bool wait_for_flows(std::uint64_t count, std::chrono::milliseconds time = patience) const {
+    return wait_for(shown_, count, time);
+  }
+  [[nodiscard]] bool wait_for_ends(std::uint64_t count) const { return wait_for(ended_, count, patience); }
   /// Ends the intake, collects a last time.
   SeenFlows stop();
 
  private:
   class Visitor;
   void run();
+  static constexpr std::chrono::milliseconds patience = std::chrono::minutes{1};
+  static bool wait_for(const std::atomic<std::uint64_t>& counter, std::uint64_t count, std::chrono::milliseconds time);
 
   const NetworkNamespace& where_;
   FlowWatchOptions options_;
@@ -73,6 +80,8 @@ class FlowWatch {
   SeenFlows seen_;
   std::atomic<bool> stop_ = false;
   std::atomic<bool> hold_ = false;
+  std::atomic<std::uint64_t> shown_ = 0;
+  std::atomic<std::uint64_t> ended_ = 0;
   std::thread thread_;
 };
 
