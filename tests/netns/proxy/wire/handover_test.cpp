@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <map>
@@ -92,9 +93,11 @@ Result hand_over(const WiredHosts& hosts, const Json& config, const Exchange& ex
 TEST(WireHandOver, OnGoodLinksNothingIsLostAndNobodyWaits) {
   const WiredHosts hosts;
   const auto result = hand_over(hosts, wired_config(wire_forwarding()), between(hosts, connections(400), 4));
+  // The faster the machine the more are over before: two of five, to three of five where it is busy.
   EXPECT_GT(result.joined, result.exchanged.connections.size() / 5);
-  // None and 100 ms on a machine that has nothing else to do.
-  EXPECT_LE(result.timeouts, result.joined / 20);
+  // One of 650 where both sides overrun what they are told of room for at that moment; one of 200 on a busy machine.
+  EXPECT_LE(result.timeouts, 4 + result.joined / 50);
+  // One timer's 200 ms, and none after it; what a busy machine adds, it adds without the wire, too.
   EXPECT_LT(result.exchanged.longest_pause, std::chrono::seconds{1});
 }
 
@@ -103,7 +106,7 @@ TEST(WireHandOver, ThroughLossRepetitionAndReordering) {
   const WiredHosts hosts(bad, bad);
   const auto exchange = between(hosts, connections(200), 16);
   const auto result = hand_over(hosts, wired_config(wire_forwarding()), exchange);
-  EXPECT_GT(result.joined, exchange.connections / 5);
+  EXPECT_GT(result.joined, exchange.connections / 2);  // three of four
   for (const auto* link : {hosts.west.get(), hosts.east.get()}) {
     const auto counts = link->counts();
     EXPECT_GT(counts.lost, exchange.connections);
@@ -112,33 +115,42 @@ TEST(WireHandOver, ThroughLossRepetitionAndReordering) {
   }
 }
 
+/// A connection is on the wire, and neither side has said its last.
+bool is_on_the_wire(const WiredHosts& hosts) {
+  const auto all = wire_connections(hosts.proxy);
+  return std::ranges::any_of(all, [](const auto& connection) {
+    return connection.phase == SONDE_WIRE_SPLICED &&
+           ((connection.sides[0].seen | connection.sides[1].seen) & SONDE_WIRE_SAW_FIN) == 0;
+  });
+}
+
 // Both send as fast as they can from the first byte on, so that queues never run dry.
 TEST(WireHandOver, OfPeersThatNeverPause) {
   const WiredHosts hosts;
   const Proxied proxy(hosts.proxy, wired_config(wire_forwarding()));
-  constexpr std::uint64_t size = 400 << 20;
   auto exchange = between(hosts, 1, 1);
-  exchange.least = exchange.most = size;
+  exchange.least = exchange.most = 400 << 20;
   int joined = 0;
   for (int i = 0; i < 3; ++i) {
     const auto began = std::chrono::steady_clock::now();
-    Exchanged exchanged;
-    std::thread traffic([&] { exchanged = run_exchange(exchange); });
-    const auto is_spliced = [&hosts] {
-      const auto all = wire_connections(hosts.proxy);
-      return std::ranges::any_of(all, [](const auto& connection) {
-        return connection.phase == SONDE_WIRE_SPLICED && proxy::wire_bytes(connection.sides[0]) < size / 2;
-      });
+    const auto since = [began] {
+      return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
     };
-    const bool came = eventually(is_spliced, std::chrono::seconds{3});
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+    Exchanged exchanged;
+    std::atomic<bool> over = false;
+    std::thread traffic([&] {
+      exchanged = run_exchange(exchange);
+      over = true;
+    });
+    bool came = false;
+    EXPECT_TRUE(eventually([&] { return (came = is_on_the_wire(hosts)) || over; }, exchange.patience));
+    const auto took = since();
     traffic.join();
-    const std::chrono::duration<double> all = std::chrono::steady_clock::now() - began;
     EXPECT_TRUE(exchanged.failures.empty()) << exchanged.text();
     joined += came;
-    fmt::print("on the wire after {:.3f} of {:.3f} s\n", took.count(), all.count());
+    fmt::print("{} the wire after {:.3f} of {:.3f} s\n", came ? "on" : "never on", took, since());
   }
-  EXPECT_GT(joined, 0);
+  EXPECT_GE(joined, 2);
 }
 
 }  // namespace
