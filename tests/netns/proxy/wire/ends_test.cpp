@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -129,7 +130,8 @@ TEST_F(WireEnds, ResetByTheServer) {
 TEST_F(WireEnds, ClosingWithUnreadDataIsAReset) {
   auto conversation = wire_.joined();
   EXPECT_TRUE(conversation.server.send(100'000));
-  std::this_thread::sleep_for(std::chrono::milliseconds{200});
+  pollfd has_come{conversation.client.fd.get(), POLLIN, 0};
+  EXPECT_EQ(::poll(&has_come, 1, 10'000), 1);
   conversation.client.fd.reset();
   EXPECT_EQ(conversation.server.ending(), ECONNRESET);
   wire_.expect_end(conversation, "client-reset");
