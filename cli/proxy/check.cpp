@@ -2,17 +2,8 @@
 #include "proxy/check.hpp"
 
 #include <fmt/format.h>
-#include <net/if.h>
-#include <netinet/in.h>
-#include <pwd.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <charconv>
-#include <cstring>
-#include <vector>
 
 namespace sonde::cli {
 namespace {
@@ -22,48 +13,6 @@ constexpr std::size_t most_shown = 4;  // names of a route
 std::string duration_text(std::chrono::milliseconds duration) {
   const auto count = duration.count();
   return count % 1000 == 0 ? fmt::format("{}s", count / 1000) : fmt::format("{}ms", count);
-}
-
-// By name, or by number where the name is one.
-bool is_user(const std::string& name) {
-  std::vector<char> buffer(16384);
-  passwd entry{};
-  passwd* found = nullptr;
-  ::getpwnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found);
-  if (found != nullptr) return true;
-  uid_t number = 0;
-  const auto [rest, error] = std::from_chars(name.data(), name.data() + name.size(), number);
-  if (error != std::errc{} || rest != name.data() + name.size()) return false;
-  ::getpwuid_r(number, &entry, buffer.data(), buffer.size(), &found);
-  return found != nullptr;
-}
-
-// Binding to any port of it tells whether the host has the address, whoever has the port.
-bool is_local(const Endpoint& endpoint) {
-  sockaddr_storage name{};
-  socklen_t size = sizeof(sockaddr_in);
-  if (endpoint.is_ipv4()) {
-    auto& ipv4 = reinterpret_cast<sockaddr_in&>(name);
-    ipv4.sin_family = AF_INET;
-    std::memcpy(&ipv4.sin_addr, endpoint.address.data() + 12, sizeof(ipv4.sin_addr));
-  } else {
-    auto& ipv6 = reinterpret_cast<sockaddr_in6&>(name);
-    ipv6.sin6_family = AF_INET6;
-    std::memcpy(&ipv6.sin6_addr, endpoint.address.data(), sizeof(ipv6.sin6_addr));
-    size = sizeof(sockaddr_in6);
-  }
-  const int fd = ::socket(name.ss_family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
-  if (fd < 0) return false;
-  const bool bound = ::bind(fd, reinterpret_cast<const sockaddr*>(&name), size) == 0;
-  const bool local = bound || errno != EADDRNOTAVAIL;
-  ::close(fd);
-  return local;
-}
-
-Result<void> check_address(const std::string& path, const char* key, const Endpoint& endpoint) {
-  if (is_local(endpoint)) return {};
-  return fail(ErrorKind::usage,
-              fmt::format("{}: {}: \"{}\": expected an address of this host", path, key, endpoint.text()));
 }
 
 std::string names_text(const ProxyRoute& route) {
@@ -126,20 +75,6 @@ std::string access_log_text(const std::string& path) {
 }
 
 }  // namespace
-
-Result<void> check_host(const ProxyConfig& config, const std::string& path) {
-  for (const auto& listener : config.listeners)
-    if (auto local = check_address(path, "listener", listener.address); !local) return local;
-  if (config.admin)
-    if (auto local = check_address(path, "admin", *config.admin); !local) return local;
-  if (!is_user(config.user))
-    return fail(ErrorKind::usage, fmt::format("{}: user: \"{}\": expected a user of this host", path, config.user));
-  const auto& interface = config.ebpf.xdp_interface;
-  if (config.ebpf.enabled && config.ebpf.xdp && !interface.empty() && ::if_nametoindex(interface.c_str()) == 0)
-    return fail(ErrorKind::usage,
-                fmt::format("{}: ebpf.xdp.interface: \"{}\": expected an interface of this host", path, interface));
-  return {};
-}
 
 void describe_proxy(std::ostream& out, const ProxyConfig& config) {
   out << "listeners:\n";

@@ -47,7 +47,7 @@ std::string request_list() {
 }
 
 int check(const Environment& env, const ProxyConfig& config, const std::string& path) {
-  if (auto here = check_host(config, path); !here) return report(env, here.error());
+  if (auto here = check_proxy_host(path); !here) return report(env, here.error());
   env.out << path << " is well\n";
   describe_proxy(env.out, config);
   return well;
@@ -56,7 +56,10 @@ int check(const Environment& env, const ProxyConfig& config, const std::string& 
 int serve(const Environment& env, const ProxyConfig& config, const ProxyStartOptions& options) {
   ignore_broken_pipes();
   auto proxy = Proxy::start(config, options);
-  if (!proxy) return report(env, proxy.error());
+  if (!proxy) {
+    const auto here = check_proxy_host(options.config_path);  // names the line, where that is why
+    return report(env, here ? proxy.error() : here.error());
+  }
   const ProxySignals signals(*proxy);
   std::string addresses;
   for (const auto& listener : config.listeners) addresses += (addresses.empty() ? "" : ", ") + listener.address.text();

@@ -170,6 +170,8 @@ struct ProxyConfig {
 [[nodiscard]] SONDE_EXPORT Result<ProxyConfig> read_proxy_config(const std::string& path);
 /// The same for text; `name` stands for the file in errors.
 [[nodiscard]] SONDE_EXPORT Result<ProxyConfig> parse_proxy_config(std::string_view text, const std::string& name);
+/// Whether this host has the addresses, the user and the interface that the file names. The error is as those above.
+[[nodiscard]] SONDE_EXPORT Result<void> check_proxy_host(const std::string& path);
 
 /// "auto", "bypass", "wire", "sockmap", "splice", "copy".
 [[nodiscard]] SONDE_EXPORT const char* proxy_forwarding_name(ProxyForwarding forwarding);

@@ -131,7 +131,9 @@ TEST_F(ProxyCommand, CheckNamesWhatIsWrong) {
 
 TEST_F(ProxyCommand, CheckAsksTheHost) {
   const std::pair<const char*, const char*> cases[] = {
-      {R"("listen_addr": "192.0.2.254:8443")", "listener: \"192.0.2.254:8443\": expected an address of this host"},
+      {R"("listen_addr": "192.0.2.254:8443")", "listen_addr: \"192.0.2.254:8443\": expected an address of this host"},
+      {R"("listeners": [{"address": "192.0.2.254:8443"}])",
+       "listeners[0].address: \"192.0.2.254:8443\": expected an address of this host"},
       {R"("listen_addr": "127.0.0.1:1", "admin": "[2001:db8::fe]:2")",
        "admin: \"[2001:db8::fe]:2\": expected an address of this host"},
       {R"("listen_addr": "127.0.0.1:1", "user": "no-such-user-here")",
@@ -140,10 +142,10 @@ TEST_F(ProxyCommand, CheckAsksTheHost) {
        "ebpf.xdp.interface: \"no0\": expected an interface of this host"},
   };
   for (const auto& [members, error] : cases) {
-    const auto path = file(std::string("{") + members + R"(, "whitelist": ["a.example"]})");
+    const auto path = file(std::string("{\"whitelist\": [\"a.example\"],\n") + members + "}");
     const auto ended = run_words({"--check", path});
     EXPECT_EQ(ended.status, usage);
-    EXPECT_EQ(ended.err, "sonde: " + path + ": " + error + "\n");
+    EXPECT_EQ(ended.err, "sonde: " + path + ":2: " + error + "\n");
   }
 }
 

@@ -3,16 +3,19 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <fstream>
+#include <ranges>
 
 #include "actuators/proxy/config/address.hpp"
 #include "actuators/proxy/config/draft.hpp"
+#include "actuators/proxy/config/place.hpp"
 
 namespace sonde::proxy {
 namespace {
 
 constexpr std::size_t most_bytes = 64 << 20;
-constexpr std::size_t longest_socket_path = 107;  // sockaddr_un::sun_path without its end
+constexpr std::size_t longest_control_path = 96;  // sockaddr_un::sun_path, with ".PID" behind it while it is made
 
 constexpr Choice<ProxyForwarding> forwardings[] = {
     {"auto", ProxyForwarding::automatic},  {"bypass", ProxyForwarding::bypass}, {"wire", ProxyForwarding::wire},
@@ -107,8 +110,9 @@ Result<void> read_admin(const Value& value, Draft& draft) {
 
 Result<void> read_control(const Value& value, Draft& draft) {
   auto done = value.read_text(draft.control);
-  if (done && !draft.control.empty() && (draft.control.size() > longest_socket_path || draft.control[0] != '/'))
-    return value.unexpected(fmt::format("a path from / on of at most {} bytes, or \"\" for none", longest_socket_path));
+  if (done && !draft.control.empty() && (draft.control.size() > longest_control_path || draft.control[0] != '/'))
+    return value.unexpected(
+        fmt::format("a path from / on of at most {} bytes, or \"\" for none", longest_control_path));
   return done;
 }
 
@@ -186,21 +190,14 @@ Result<void> read_output_file(const Value& value, Draft& draft, std::string& int
   return say_once(value, into, draft.files, "a file of its own for each");
 }
 
-}  // namespace sonde::proxy
-
-namespace sonde {
-
-Result<ProxyConfig> parse_proxy_config(std::string_view text, const std::string& name) {
-  auto tree = proxy::parse_json(text, name);
-  if (!tree) return std::unexpected(tree.error());
-  const proxy::Value file(*tree, name);
-  proxy::Draft draft;
-  if (auto done = proxy::read_object(file, proxy::fields, draft); !done) return std::unexpected(done.error());
-  if (auto done = proxy::check_whole(file, draft); !done) return std::unexpected(done.error());
-  return static_cast<ProxyConfig&&>(draft);
+Result<Draft> read_draft(const Value& file) {
+  Draft draft;
+  if (auto done = read_object(file, fields, draft); !done) return std::unexpected(done.error());
+  if (auto done = check_whole(file, draft); !done) return std::unexpected(done.error());
+  return draft;
 }
 
-Result<ProxyConfig> read_proxy_config(const std::string& path) {
+Result<std::string> read_config_text(const std::string& path) {
   struct stat about {};
   if (::stat(path.c_str(), &about) != 0) return fail_errno("cannot read " + path);
   if (S_ISDIR(about.st_mode)) return fail_errno(EISDIR, "cannot read " + path);
@@ -209,10 +206,40 @@ Result<ProxyConfig> read_proxy_config(const std::string& path) {
   std::string text;
   for (char part[65536]; file.read(part, sizeof(part)) || file.gcount() > 0;) {
     text.append(part, static_cast<std::size_t>(file.gcount()));
-    if (text.size() > proxy::most_bytes) return fail_errno(EFBIG, "cannot read " + path);
+    if (text.size() > most_bytes) return fail_errno(EFBIG, "cannot read " + path);
   }
   if (file.bad()) return fail_errno("cannot read " + path);
-  return parse_proxy_config(text, path);
+  return text;
+}
+
+std::string place_of_key(const std::string& path, std::string_view key) {
+  const auto text = read_config_text(path);
+  const auto tree = text ? parse_json(*text, path) : std::unexpected(text.error());
+  const Node* node = tree ? &*tree : nullptr;
+  for (const auto part : std::views::split(key, '.')) {
+    if (node == nullptr) break;
+    const auto found = std::ranges::find(node->children, std::string_view(part.begin(), part.end()), &Node::key);
+    node = found == node->children.end() ? nullptr : &*found;
+  }
+  return node == nullptr ? fmt::format("{}: {}", path, key) : fmt::format("{}:{}: {}", path, node->key_line, key);
+}
+
+}  // namespace sonde::proxy
+
+namespace sonde {
+
+Result<ProxyConfig> parse_proxy_config(std::string_view text, const std::string& name) {
+  const auto tree = proxy::parse_json(text, name);
+  if (!tree) return std::unexpected(tree.error());
+  auto draft = proxy::read_draft(proxy::Value(*tree, name));
+  if (!draft) return std::unexpected(draft.error());
+  return static_cast<ProxyConfig&&>(*draft);
+}
+
+Result<ProxyConfig> read_proxy_config(const std::string& path) {
+  const auto text = proxy::read_config_text(path);
+  if (!text) return std::unexpected(text.error());
+  return parse_proxy_config(*text, path);
 }
 
 }  // namespace sonde

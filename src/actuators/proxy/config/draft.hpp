@@ -31,6 +31,10 @@ Result<void> read_forwarding(const Value& value, const ProxyEbpf& ebpf, ProxyFor
 /// The path of a file that is written; null or "": none.
 Result<void> read_output_file(const Value& value, Draft& draft, std::string& into);
 
+// config.cpp
+Result<Draft> read_draft(const Value& file);
+Result<std::string> read_config_text(const std::string& path);
+
 // sections.cpp
 Result<void> read_log(const Value& value, Draft& draft);
 Result<void> read_ebpf(const Value& value, Draft& draft);

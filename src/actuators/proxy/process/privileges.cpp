@@ -13,7 +13,6 @@
 #include <array>
 #include <cctype>
 #include <cerrno>
-#include <charconv>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -22,6 +21,7 @@
 #include <thread>
 #include <vector>
 
+#include "actuators/proxy/config/host_user.hpp"
 #include "actuators/proxy/process/created.hpp"
 
 namespace sonde::proxy {
@@ -34,28 +34,8 @@ struct FreeCapabilities {
 };
 using Capabilities = std::unique_ptr<std::remove_pointer_t<cap_t>, FreeCapabilities>;
 
-struct User {
-  std::string name;
-  uid_t id;
-  gid_t group;
-};
-
-User user_of(const passwd& entry) { return {.name = entry.pw_name, .id = entry.pw_uid, .group = entry.pw_gid}; }
-
-// By name, or by number where the name is one.
-Result<User> find_user(const std::string& name) {
-  std::vector<char> buffer(16384);
-  passwd entry{};
-  passwd* found = nullptr;
-  ::getpwnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found);
-  if (found != nullptr) return user_of(entry);
-  uid_t number = 0;
-  const char* const end = name.data() + name.size();
-  if (const auto parsed = std::from_chars(name.data(), end, number);
-      !name.empty() && parsed.ec == std::errc{} && parsed.ptr == end) {
-    ::getpwuid_r(number, &entry, buffer.data(), buffer.size(), &found);
-    if (found != nullptr) return user_of(entry);
-  }
+Result<HostUser> find_user(const std::string& name) {
+  if (auto user = find_host_user(name)) return *user;
   return fail(ErrorKind::usage, fmt::format("user: \"{}\": expected a user of this host", name));
 }
 
@@ -120,7 +100,7 @@ Result<void> keep_only(const std::vector<cap_value_t>& kept) {
   return {};
 }
 
-Result<void> become(const User& user) {
+Result<void> become(const HostUser& user) {
   const std::string what = fmt::format("user: become {}", user.name);
   if (::initgroups(user.name.c_str(), user.group) != 0 || ::setresgid(user.group, user.group, user.group) != 0)
     return fail_errno(what);
@@ -134,7 +114,7 @@ Result<void> become(const User& user) {
 
 Result<Privileges> drop_privileges(const std::string& user) {
   const bool is_root = ::geteuid() == 0;
-  std::optional<User> next;
+  std::optional<HostUser> next;
   if (is_root) {
     auto found = find_user(user);
     if (!found) return std::unexpected(found.error());

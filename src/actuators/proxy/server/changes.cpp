@@ -53,18 +53,16 @@ constexpr Fixed fixed[] = {
     {"wire.connections", [](Config a, Config b) { return a.wire.connections == b.wire.connections; }},
     {"dns",
      [](Config a, Config b) {
-       return same(a.dns, b.dns, &ProxyDns::servers, &ProxyDns::max_ttl, &ProxyDns::negative_ttl) &&
-              a.timeouts.dns == b.timeouts.dns;
+       return same(a.dns, b.dns, &ProxyDns::servers, &ProxyDns::max_ttl, &ProxyDns::negative_ttl);
      }},
+    {"timeouts.dns", [](Config a, Config b) { return a.timeouts.dns == b.timeouts.dns; }},
 };
 
 }  // namespace
 
-Result<void> check_unchanged(const ProxyConfig& before, const ProxyConfig& after) {
+std::string_view kept_key_that_differs(const ProxyConfig& before, const ProxyConfig& after) {
   for (const auto& [key, same_in] : fixed)
-    if (!same_in(before, after))
-      return fail(ErrorKind::usage, std::string(key) + ": cannot be changed while the proxy runs",
-                  "start the new one with --take-over");
+    if (!same_in(before, after)) return key;
   return {};
 }
 

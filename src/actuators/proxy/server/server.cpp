@@ -10,6 +10,7 @@
 #include <condition_variable>
 #include <thread>
 
+#include "actuators/proxy/config/place.hpp"
 #include "actuators/proxy/process/log.hpp"
 #include "actuators/proxy/process/privileges.hpp"
 #include "actuators/proxy/server/changes.hpp"
@@ -358,7 +359,9 @@ Result<void> Server::reload() {
   auto config = read_proxy_config(options_.config_path);
   if (!config) return failed(config.error());
   const auto before = snapshot_;
-  if (auto fixed = check_unchanged(before->config, *config); !fixed) return failed(fixed.error());
+  if (const auto key = kept_key_that_differs(before->config, *config); !key.empty())
+    return failed({ErrorKind::usage, 0, place_of_key(options_.config_path, key) + ": cannot be changed while it runs",
+                   "start the new one with --take-over"});
   if (auto opened = listeners_->open(config->listeners); !opened) return failed(opened.error());
   snapshot_ = std::make_shared<const Snapshot>(*config, before.get());
   if (shared_.wire_connections) shared_.wire_connections->set_config(*config);

@@ -4,7 +4,9 @@
 #include <sys/stat.h>
 
 #include <cstdio>
+#include <fstream>
 
+#include "actuators/proxy/config/place.hpp"
 #include "document.hpp"
 
 namespace sonde::proxy {
@@ -183,6 +185,25 @@ TEST(ProxyConfigText, WhatIsNoJsonTellsTheLine) {
             "ip_traffic_tracking, domain_ip_tracking, max_connections, timeouts, limits, dns, workers, "
             "user, admin, access_log, control");
   EXPECT_EQ(error_of_text(std::string(100'000, '[')), "1: more than 16 levels of lists and objects");
+}
+
+// What is accepted here can be bound: ControlSocket::bind() puts ".PID" behind it for a moment.
+TEST(ProxyConfigText, AControlSocketHasRoomForItsPath) {
+  const std::string longest = "/" + std::string(95, 'x');
+  EXPECT_EQ(parse(with(least_document(), "/control", longest)).control, longest);
+  EXPECT_THAT(error_of(with(least_document(), "/control", longest + "x")), HasSubstr("of at most 96 bytes"));
+}
+
+TEST(ProxyConfigFile, APlaceHasTheLineOfItsKey) {
+  const auto path = testing::TempDir() + "/sonde-proxy-place-test.json";
+  std::ofstream(path) << "{\n\"user\": \"a\",\n\"wire\": {\n\"max_age\": 1,\n\"connections\": 5}}";
+  EXPECT_EQ(place_of_key(path, "user"), path + ":2: user");
+  EXPECT_EQ(place_of_key(path, "wire"), path + ":3: wire");
+  EXPECT_EQ(place_of_key(path, "wire.connections"), path + ":5: wire.connections");
+  for (const std::string absent : {"admin", "wire.after", "user.name"})
+    EXPECT_EQ(place_of_key(path, absent), path + ": " + absent);
+  std::remove(path.c_str());
+  EXPECT_EQ(place_of_key(path, "user"), path + ": user");
 }
 
 TEST(ProxyConfigFile, IsReadOrTheErrorNamesIt) {

@@ -26,16 +26,14 @@ constexpr Change kept[] = {
     {"ebpf", [](ProxyConfig& config) { config.ebpf.sockmap_entries = 5; }},
     {"wire.connections", [](ProxyConfig& config) { config.wire.connections = 5; }},
     {"dns", [](ProxyConfig& config) { config.dns.servers = {"192.0.2.53"}; }},
+    {"timeouts.dns", [](ProxyConfig& config) { config.timeouts.dns = std::chrono::seconds(1); }},
 };
 
 TEST(Changes, WhatIsKeptIsNamed) {
   for (const auto& change : kept) {
     ProxyConfig after;
     change.make(after);
-    const auto checked = check_unchanged({}, after);
-    ASSERT_FALSE(checked) << change.key;
-    EXPECT_EQ(checked.error().kind, ErrorKind::usage);
-    EXPECT_TRUE(checked.error().message.starts_with(std::string(change.key) + ":")) << checked.error().message;
+    EXPECT_EQ(kept_key_that_differs({}, after), change.key);
   }
 }
 
@@ -49,7 +47,7 @@ TEST(Changes, TheRestMayChange) {
   after.wire.after_bytes = 1;
   after.wire.after = std::chrono::seconds(1);
   after.wire.max_age = std::chrono::hours(1);
-  EXPECT_TRUE(check_unchanged({}, after));
+  EXPECT_EQ(kept_key_that_differs({}, after), "");
 }
 
 TEST(Changes, AListenerIsItsAddressAndItsSettings) {
