@@ -16,15 +16,22 @@ struct sonde_counters {
 	__u64 unowned;      // of filtered: by the owner filter, because nobody is known to own the socket
 };
 
-enum { SONDE_NESTED_HOOKS = 4 };
+enum {
+	SONDE_NESTED_HOOKS = 5,
+	SONDE_NESTED_EVENTS = 8,
+};
 
 // Of bpf/nested.h: one per-CPU element.
 struct sonde_nesting {
-	struct sonde_seen {
-		__u64 object; // address of the kernel's; 0: none
-		__u64 detail;
-	} seen[SONDE_NESTED_HOOKS][2]; // [1]: of sockets that a system call works on
-	__u64 made_up;                 // events that the first program of a pair missed and its double took
+	struct sonde_begun {
+		__s32 depth;    // elements of events in use
+		__u32 doubling; // the double runs
+		struct {
+			__u64 object; // address of the kernel's
+			__u64 detail;
+		} events[SONDE_NESTED_EVENTS]; // those that the first program has had and its double not yet
+	} begun[SONDE_NESTED_HOOKS];
+	__u64 made_up; // events that the first program of a pair missed and its double took
 };
 
 #endif

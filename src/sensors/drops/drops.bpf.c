@@ -14,6 +14,7 @@
 
 #include "parse.h"
 #include "match.h"
+#include "nested.h"
 #include "compat.h"
 #include "emit_event.h"
 #include "owner.h"
@@ -51,7 +52,7 @@ struct scratch {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, 2); /* of the program and of its double, which may interrupt it */
 	__type(key, __u32);
 	__type(value, struct scratch);
 } sonde_drop_scratch SEC(".maps");
@@ -63,11 +64,9 @@ struct {
 	__type(value, __u64);
 } sonde_lost_drops SEC(".maps");
 
-static __always_inline struct scratch *get_scratch(void)
+static __always_inline struct scratch *get_scratch(__u32 nested)
 {
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&sonde_drop_scratch, &zero);
+	return bpf_map_lookup_elem(&sonde_drop_scratch, &nested);
 }
 
 static __always_inline int is_kernel_address(__u64 address)
@@ -239,9 +238,9 @@ static __always_inline void read_packet(struct sonde_drop_event *drop, struct sk
 }
 
 /* A global function: the verifier goes through it once. */
-__attribute__((noinline)) int sonde_parse_drop(int link)
+__attribute__((noinline)) int sonde_parse_drop(int link, __u32 nested)
 {
-	struct scratch *scratch = get_scratch();
+	struct scratch *scratch = get_scratch(nested);
 	struct sonde_bytes bytes;
 
 	if (!scratch || scratch->drop.captured_size > SONDE_DROP_BYTES)
@@ -254,7 +253,7 @@ __attribute__((noinline)) int sonde_parse_drop(int link)
 	return 1;
 }
 
-static __always_inline int matches_fields(struct scratch *scratch)
+static __always_inline int matches_fields(struct scratch *scratch, __u32 nested)
 {
 	struct sonde_drop_event *drop = &scratch->drop;
 
@@ -265,7 +264,7 @@ static __always_inline int matches_fields(struct scratch *scratch)
 	scratch->event.direction = drop->direction;
 	scratch->progress.tag_tpid = drop->tag_tpid;
 	scratch->progress.tag_tci = drop->tag_tci;
-	sonde_parse_drop(drop->start == SONDE_START_NETWORK ? SONDE_LINK_RAW_IP : SONDE_LINK_ETHERNET);
+	sonde_parse_drop(drop->start == SONDE_START_NETWORK ? SONDE_LINK_RAW_IP : SONDE_LINK_ETHERNET, nested);
 	return sonde_filter_matches(&filter, &scratch->event);
 }
 
@@ -329,13 +328,13 @@ static __always_inline int is_network_packet(struct sk_buff *skb, struct sock *r
 	return sk ? is_network_socket(sk) : skb->protocol != 0;
 }
 
-SEC("tp_btf/kfree_skb")
-int BPF_PROG(sonde_drop, struct sk_buff *skb, void *location, int reason)
+static __always_inline int handle_drop(unsigned long long *ctx, __u32 nested)
 {
+	struct sk_buff *skb = (void *)ctx[0];
 	struct sock *receiver = sonde_has_rx_sk ? (struct sock *)ctx[3] : 0;
 	struct sonde_counters *counters = sonde_counters();
-	struct scratch *scratch = get_scratch();
-	__u32 number = reason;
+	struct scratch *scratch = get_scratch(nested);
+	__u32 number = ctx[2];
 
 	if (!counters || !scratch)
 		return 0;
@@ -346,16 +345,32 @@ int BPF_PROG(sonde_drop, struct sk_buff *skb, void *location, int reason)
 		return 0;
 	}
 	__builtin_memset(&scratch->drop, 0, sizeof(scratch->drop));
-	scratch->drop.location = (__u64)location;
+	scratch->drop.location = ctx[1];
 	scratch->drop.reason = number;
 	read_drop(&scratch->drop, skb, receiver);
-	if (!sonde_owner_wanted(&scratch->drop.owner) || !matches_fields(scratch)) {
+	if (!sonde_owner_wanted(&scratch->drop.owner) || !matches_fields(scratch, nested)) {
 		sonde_count(counters->filtered);
 		return 0;
 	}
 	emit(&scratch->drop, counters);
 	return 0;
 }
+
+static __always_inline __u64 location(unsigned long long *ctx)
+{
+	return ctx[1];
+}
+
+static __always_inline int drop(unsigned long long *ctx)
+{
+	return handle_drop(ctx, 0);
+}
+
+static __always_inline int nested_drop(unsigned long long *ctx)
+{
+	return handle_drop(ctx, 1);
+}
+SONDE_TWICE(sonde_drop, "tp_btf/kfree_skb", 0, location, drop, nested_drop)
 
 static __always_inline struct bpf_sock *find_socket(struct __sk_buff *ctx, const struct sonde_tuple *tuple)
 {

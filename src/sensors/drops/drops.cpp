@@ -175,9 +175,11 @@ Result<std::unique_ptr<pipeline::EventSource<Drop>>> open(const events::SensorRe
   if (!sensor) return std::unexpected(sensor.error());
   auto ring = events::open_ring(sensor->object, request.buffer_bytes);
   if (!ring) return std::unexpected(ring.error());
-  auto link = kernel::attach_tracing(sensor->object, "sonde_drop");
-  if (!link) return std::unexpected(link.error());
-  sensor->links.push_back(std::move(*link));
+  for (const char* program : {"sonde_drop", "sonde_drop_nested"}) {
+    auto link = kernel::attach_tracing(sensor->object, program);
+    if (!link) return std::unexpected(link.error());
+    sensor->links.push_back(std::move(*link));
+  }
   return std::make_unique<events::SensorSource<Drop>>(std::move(*sensor), std::move(*ring));
 }
 

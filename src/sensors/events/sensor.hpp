@@ -77,7 +77,9 @@ class SensorSource final : public pipeline::EventSource<Event> {
 
   [[nodiscard]] std::vector<LossStage> loss() const override {
     auto stages = ring_stages(sensor_.object, delivered_ + malformed_, malformed_);
-    if (sensor_.hook_note) stages.front().note += sensor_.hook_note();
+    auto& note = stages.front().note;
+    const auto more = sensor_.hook_note ? sensor_.hook_note() : std::string();
+    note += (note.empty() || more.empty() ? "" : "; ") + more;
     stages.push_back({"filter", delivered_, delivered_ - filtered_, filtered_, 0, ""});
     return stages;
   }

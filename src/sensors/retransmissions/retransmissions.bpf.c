@@ -38,6 +38,7 @@ enum {
 	HOOK_RETRANSMIT_SYNACK,
 	HOOK_CONGESTION_STATE,
 	HOOK_SOCKET_STATE,
+	HOOK_DROP,
 };
 
 /* Arguments of tcp_retransmit_skb: 3 with the error (Linux 6.17), else 2. */
@@ -262,7 +263,7 @@ static __always_inline __u64 retransmitted(unsigned long long *ctx)
 
 	return tp ? tp->total_retrans : 0;
 }
-SONDE_TWICE(sonde_retransmit_skb, "tp_btf/tcp_retransmit_skb", HOOK_RETRANSMIT_SKB, sonde_in_system_call, retransmitted,
+SONDE_TWICE(sonde_retransmit_skb, "tp_btf/tcp_retransmit_skb", HOOK_RETRANSMIT_SKB, retransmitted, retransmit_skb,
 	    retransmit_skb)
 
 static __always_inline void read_request(struct sonde_socket *out, struct request_sock *req)
@@ -312,7 +313,7 @@ static __always_inline __u64 request(unsigned long long *ctx)
 {
 	return ctx[1];
 }
-SONDE_TWICE(sonde_retransmit_synack, "tp_btf/tcp_retransmit_synack", HOOK_RETRANSMIT_SYNACK, sonde_in_softirq, request,
+SONDE_TWICE(sonde_retransmit_synack, "tp_btf/tcp_retransmit_synack", HOOK_RETRANSMIT_SYNACK, request, retransmit_synack,
 	    retransmit_synack)
 
 /* The marker that was there on entering is gone on leaving: the kernel took its response back, because what it had sent
@@ -366,8 +367,8 @@ static __always_inline __u64 new_congestion_state(unsigned long long *ctx)
 {
 	return ctx[1];
 }
-SONDE_TWICE(sonde_congestion_state, "tp_btf/tcp_cong_state_set", HOOK_CONGESTION_STATE, sonde_in_system_call,
-	    new_congestion_state, congestion_state)
+SONDE_TWICE(sonde_congestion_state, "tp_btf/tcp_cong_state_set", HOOK_CONGESTION_STATE, new_congestion_state,
+	    congestion_state, congestion_state)
 
 /* The last chance to tell what has come to light since the last retransmission. */
 static __always_inline void close_retransmitter(struct sock *sk, struct tcp_sock *tp, struct sonde_retransmitter *known)
@@ -423,26 +424,32 @@ static __always_inline __u64 new_state(unsigned long long *ctx)
 {
 	return ctx[2];
 }
-SONDE_TWICE(sonde_socket_state, "tp_btf/inet_sock_set_state", HOOK_SOCKET_STATE, sonde_in_system_call, new_state,
-	    socket_state)
+SONDE_TWICE(sonde_socket_state, "tp_btf/inet_sock_set_state", HOOK_SOCKET_STATE, new_state, socket_state, socket_state)
 
 static __always_inline int ignored_reason(__u32 reason)
 {
 	return reason < SONDE_DROP_REASONS && sonde_ignored_reasons[reason / 64 & 3] >> (reason & 63) & 1;
 }
 
-SEC("tp_btf/kfree_skb")
-int BPF_PROG(sonde_drop, struct sk_buff *skb, void *location, __u32 reason)
+static __always_inline int drop(unsigned long long *ctx)
 {
+	struct sk_buff *skb = (void *)ctx[0];
+	__u32 reason = ctx[2];
 	struct sonde_drop_flow flow = {};
 	struct sonde_drop_slot slot = {};
 
 	if (ignored_reason(reason) || !sonde_read_lost_packet(&flow, &slot, skb))
 		return 0;
 	slot.drop.time_ns = bpf_ktime_get_ns();
-	slot.drop.location = (__u64)location;
+	slot.drop.location = ctx[1];
 	slot.drop.reason = reason;
 	sonde_read_device(&slot.drop, skb);
 	sonde_remember_drop(&flow, &slot);
 	return 0;
 }
+
+static __always_inline __u64 location(unsigned long long *ctx)
+{
+	return ctx[1];
+}
+SONDE_TWICE(sonde_drop, "tp_btf/kfree_skb", HOOK_DROP, location, drop, drop)

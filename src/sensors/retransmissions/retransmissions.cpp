@@ -21,7 +21,7 @@ namespace {
 
 struct Hook {
   const char* program;
-  const char* nested;  ///< its double; null: none
+  const char* nested;  ///< its double
   const char* lost;    ///< what cannot be told without it; null: nothing can
 };
 
@@ -29,7 +29,8 @@ constexpr std::array<Hook, 5> hooks = {{
     {"sonde_congestion_state", "sonde_congestion_state_nested",
      "retransmissions that timestamps or F-RTO prove to be needless are not told"},
     {"sonde_socket_state", "sonde_socket_state_nested", "what comes to light when a socket is closed is not told"},
-    {"sonde_drop", nullptr, "segments that were lost on this host cannot be told from those lost on the wire"},
+    {"sonde_drop", "sonde_drop_nested",
+     "segments that were lost on this host cannot be told from those lost on the wire"},
     {"sonde_retransmit_synack", "sonde_retransmit_synack_nested", nullptr},
     {"sonde_retransmit_skb", "sonde_retransmit_skb_nested", nullptr},
 }};
@@ -82,7 +83,6 @@ Result<void> prepare(kernel::Object& object, const events::SensorRequest& reques
 // The program and its double (bpf/nested.h).
 Result<void> attach_hook(events::Sensor<Retransmission>& sensor, const Hook& hook) {
   for (const char* name : {hook.program, hook.nested}) {
-    if (name == nullptr) continue;
     auto link = kernel::attach_tracing(sensor.object, name);
     if (!link) return std::unexpected(link.error());
     sensor.links.push_back(std::move(*link));
