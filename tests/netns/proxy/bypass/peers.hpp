@@ -17,7 +17,7 @@ namespace sonde::proxy::test {
 inline constexpr Endpoint loopback_ipv4{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1}, 0};
 inline constexpr Endpoint loopback_ipv6{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, 0};
 
-/// Waits until it holds; false: it has not for five seconds.
+/// Waits until it holds; false: it has not for half a minute.
 bool eventually(const std::function<bool()>& condition);
 
 Fd listen_at(const Endpoint& endpoint);

@@ -7,8 +7,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <chrono>
-
 #include "actuators/proxy/forward/path_makers.hpp"
 #include "actuators/proxy/forward/paths.hpp"
 #include "actuators/proxy/wire/table.hpp"
@@ -100,7 +98,6 @@ Paths paths_with(Fault fault) {
 
 TEST(Paths, those_of_this_host_are_on) {
   NetworkNamespace().call([] {
-    const auto begin = std::chrono::steady_clock::now();
     const auto paths = make_paths(config_with(ProxyForwarding::automatic));
     EXPECT_NE(paths.bypass, nullptr);
     EXPECT_EQ(paths.sockmap, nullptr);
@@ -111,7 +108,6 @@ TEST(Paths, those_of_this_host_are_on) {
     EXPECT_THAT(state_of(paths, ProxyForwarding::wire).reason, HasSubstr("network namespaces"));
     EXPECT_EQ(paths.summary(), "forwarding: bypass, wire, splice, copy on; sockmap off (not asked for)");
     remove_wire(*paths.wire);
-    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds{20});
   });
 }
 
