@@ -28,6 +28,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto walk_interval = 1s;
 constexpr auto abort_interval = 100ms;
+// How long ends may be free between the process that held them and this one.
+constexpr auto reserve_interval = 20ms;
 constexpr auto abort_limit = 30s;
 constexpr int changes_at_once = 1024;
 
@@ -160,6 +162,7 @@ void WireKeeper::State::run() {
     for (const auto index : fresh)
       if (mine) walk.look(index, now);
     if (mine) read_changes(now);
+    const bool reserved = !mine || walk.reserve(1);
     const auto count = abort ? walk.abort_all() : 0;
     if (walk_for != answered || abort || Clock::now() >= next_walk) {
       walk.walk(now, mine);
@@ -171,7 +174,7 @@ void WireKeeper::State::run() {
       aborted += count;
       done.notify_all();
     }
-    wait(abort ? Clock::now() + abort_interval : next_walk);
+    wait(abort ? Clock::now() + abort_interval : reserved ? next_walk : Clock::now() + reserve_interval);
   }
 }
 

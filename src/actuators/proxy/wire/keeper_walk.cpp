@@ -108,7 +108,7 @@ void KeeperWalk::walk(const WireLimits& limits, bool keeps) {
     else
       release_sockets(i);
   }
-  if (keeps && unreserved_ > 0) reserve();
+  if (keeps) reserve(failures_at_once);
 }
 
 void KeeperWalk::look(std::uint32_t index, const WireLimits& limits) {
@@ -259,10 +259,10 @@ void KeeperWalk::release_sockets(std::uint32_t index) {
 }
 
 // Goes round, so that some that are not to be had keep nobody else waiting.
-void KeeperWalk::reserve() {
+bool KeeperWalk::reserve(std::uint32_t failures_at_most) {
   const auto count = static_cast<std::uint32_t>(tracked_.size());
   std::uint32_t failures = 0;
-  for (std::uint32_t i = 0; i < count && unreserved_ > 0 && failures < failures_at_once; ++i) {
+  for (std::uint32_t i = 0; i < count && unreserved_ > 0 && failures < failures_at_most; ++i) {
     next_to_reserve_ = next_to_reserve_ + 1 < count ? next_to_reserve_ + 1 : 0;
     auto& mine = tracked_[next_to_reserve_];
     if (!mine.unreserved) continue;
@@ -276,6 +276,7 @@ void KeeperWalk::reserve() {
     mine.unreserved = false;
     --unreserved_;
   }
+  return unreserved_ == 0;
 }
 
 std::uint32_t KeeperWalk::abort_all() {

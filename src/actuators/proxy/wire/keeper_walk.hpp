@@ -20,6 +20,9 @@ class KeeperWalk {
   void walk(const WireLimits& limits, bool keeps);
   /// One element that has changed.
   void look(std::uint32_t index, const WireLimits& limits);
+  /// Tries again to hold the ends of adopted connections: until the process that they were of has ended, its sockets
+  /// do. Stops after so many that are not to be had. False: all are held.
+  bool reserve(std::uint32_t failures_at_most);
   /// Resets all that are SPLICED but for those that are being handed over. How many there were.
   std::uint32_t abort_all();
 
@@ -50,7 +53,6 @@ class KeeperWalk {
   void reset_peers(std::uint32_t index, Tracked& mine);
   void finish(std::uint32_t index, Tracked& mine);
   void release_sockets(std::uint32_t index);
-  void reserve();
 
   Table& table_;
   WireObserver& observer_;
