@@ -10,6 +10,7 @@
 
 #include <array>
 #include <chrono>
+#include <csignal>
 #include <cstring>
 #include <thread>
 
@@ -188,23 +189,24 @@ TEST(wire_attachment, a_successor_exchanges_the_program_and_no_packet_goes_by) {
   auto attachment = host.attach(*counters.back(), folder.path());
   const auto received = interface_counter(host.inside, "veth0", "rx_packets");
   {
-    Process flood(host.inside, {"ping", "-q", "-f", "-w", "2", "10.9.0.2"});
+    Process flood(host.inside, {"ping", "-q", "-f", "10.9.0.2"});
+    const auto expect_packets = [&] {
+      for (int i = 0; i < 2000 && counters.back()->hits(ifindex) == 0; ++i)
+        std::this_thread::sleep_for(std::chrono::milliseconds{5});
+      EXPECT_GT(counters.back()->hits(ifindex), 0U);
+    };
     for (int i = 0; i < 20; ++i) {
-      std::this_thread::sleep_for(std::chrono::milliseconds{50});
+      expect_packets();
       counters.push_back(std::make_unique<Counter>());
       attachment = host.attach(*counters.back(), folder.path());
     }
+    expect_packets();
+    flood.signal(SIGINT);
     EXPECT_EQ(flood.wait(), 0) << flood.errors();
   }
   std::uint64_t seen = 0;
-  std::size_t took_part = 0;
-  for (const auto& counter : counters) {
-    seen += counter->hits(ifindex);
-    if (counter->hits(ifindex) > 0) ++took_part;
-  }
+  for (const auto& counter : counters) seen += counter->hits(ifindex);
   EXPECT_EQ(seen, interface_counter(host.inside, "veth0", "rx_packets") - received);
-  EXPECT_GT(seen, 100U);
-  EXPECT_GT(took_part, 15U);
   host.inside.call([&] { EXPECT_TRUE(proxy::Attachment::remove(folder.path())); });
 }
 
