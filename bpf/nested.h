@@ -43,7 +43,7 @@ static __always_inline void sonde_begin(__u32 hook, __u64 object, __u64 detail)
 {
 	struct sonde_nesting *nesting = sonde_nesting();
 	struct sonde_begun *begun;
-	__s32 place;
+	__u32 place;
 
 	if (!nesting)
 		return;
@@ -51,7 +51,7 @@ static __always_inline void sonde_begin(__u32 hook, __u64 object, __u64 detail)
 	place = begun->depth;
 	if (begun->doubling)
 		return;
-	if (place < 0 || place >= SONDE_NESTED_EVENTS)
+	if (place >= SONDE_NESTED_EVENTS)
 		place = SONDE_NESTED_EVENTS - 1;
 	begun->events[place].object = object;
 	begun->events[place].detail = detail;
@@ -63,13 +63,14 @@ static __always_inline int sonde_missed(__u32 hook, __u64 object, __u64 detail)
 {
 	struct sonde_nesting *nesting = sonde_nesting();
 	struct sonde_begun *begun;
-	__s32 place;
+	__u32 place;
 
 	if (!nesting)
 		return 0;
 	begun = &nesting->begun[hook];
 	*(volatile __u32 *)&begun->doubling = 1;
-	for (place = SONDE_NESTED_EVENTS - 1; place >= 0; place--) {
+#pragma unroll
+	for (place = SONDE_NESTED_EVENTS; place-- > 0;) {
 		if (place < begun->depth && begun->events[place].object == object &&
 		    begun->events[place].detail == detail) {
 			begun->depth = place == SONDE_NESTED_EVENTS - 1 ? SONDE_NESTED_EVENTS / 2 : place;

@@ -24,7 +24,7 @@ enum {
 // Of bpf/nested.h: one per-CPU element.
 struct sonde_nesting {
 	struct sonde_begun {
-		__s32 depth;    // elements of events in use
+		__u32 depth;    // elements of events in use
 		__u32 doubling; // the double runs
 		struct {
 			__u64 object; // address of the kernel's
