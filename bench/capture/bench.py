@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """`./dev bench capture`: sonde capture against tcpdump and against itself not running."""
-import sys
-import time
 
 from capture import packets, single, verdict
 
@@ -22,11 +20,5 @@ statistics say. The highest rate without loss is found by sending as fast as pos
 
 
 def run(build):
-    rows, details = [], []
-    for name, part in PARTS:
-        start = time.monotonic()
-        more, text = part(build)
-        rows += more
-        details += [f'### {name}\n\n{text}'] if text else []
-        print(f'{name}: {time.monotonic() - start:.0f} s', file=sys.stderr, flush=True)
+    rows, details = verdict.run_parts(PARTS, build)
     return verdict.show(rows) + '\n' + NOTES + '\n' + '\n'.join(details)

@@ -9,7 +9,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
-#include <ctime>
 #include <exception>
 #include <optional>
 #include <thread>
@@ -17,6 +16,7 @@
 #include "filter/filter.hpp"
 #include "frames.hpp"
 #include "kernel/object.hpp"
+#include "run_cost.hpp"
 #include "sensors/packets/program.hpp"
 #include "sensors/packets/readers.hpp"
 
@@ -99,27 +99,6 @@ class Drain {
   std::thread thread_;
 };
 
-double thread_cpu_ns() {
-  timespec time{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) * 1e9 + static_cast<double>(time.tv_nsec);
-}
-
-Result<double> run_once(int program, const std::vector<std::uint8_t>& frame, std::uint32_t repeat) {
-  LIBBPF_OPTS(bpf_test_run_opts, run);
-  run.data_in = frame.data();
-  run.data_size_in = static_cast<std::uint32_t>(frame.size());
-  run.repeat = static_cast<int>(repeat);
-  const double start = thread_cpu_ns();
-  if (::bpf_prog_test_run_opts(program, &run) != 0) return fail_errno("BPF_PROG_TEST_RUN");
-  return (thread_cpu_ns() - start) / repeat;  // run.duration is whole nanoseconds, and counts other processes' time
-}
-
-double median(std::vector<double> values) {
-  std::ranges::sort(values);
-  return values[values.size() / 2];
-}
-
 Result<kernel::Object> load_sensor(const Case& test, std::size_t buffer_bytes) {
   auto filter = filter::compile(test.filter);
   if (!filter) return std::unexpected(filter.error());
@@ -137,9 +116,9 @@ Result<void> measure(const Case& test, int sensor, int empty, const Options& opt
   const auto frame = test.ipv6 ? udp6_frame({}, 64) : udp4_frame({}, 64);
   std::vector<double> with, without;
   for (std::uint32_t round = 0; round < options.rounds; ++round) {
-    const auto first = run_once(empty, frame, options.repeat);
+    const auto first = run_cost(empty, frame, options.repeat);
     if (!first) return std::unexpected(first.error());
-    const auto second = run_once(sensor, frame, options.repeat);
+    const auto second = run_cost(sensor, frame, options.repeat);
     if (!second) return std::unexpected(second.error());
     without.push_back(*first);
     with.push_back(*second);

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rows of the result table."""
 import dataclasses
+import sys
+import time
 
 import results
+from capture.network import BenchError
 
 HEAD = ['row', 'sonde', 'peer', 'ratio', 'target', 'result']
 
@@ -45,3 +48,19 @@ def ratio(value, base):
 
 def show(rows):
     return results.table(HEAD, [row.cells() for row in rows])
+
+
+def run_parts(parts, *arguments):
+    """`parts`: names and functions that give rows and markdown. All rows, and a list of markdown with headings. A part that
+    fails is a row that is missed; the others go on. How long each took goes to standard error."""
+    rows, details = [], []
+    for name, part in parts:
+        start = time.monotonic()
+        try:
+            more, text = part(*arguments)
+        except BenchError as error:
+            more, text = [Row(name, f'failed: {error}', met=False)], ''
+        rows += more
+        details += [f'### {name}\n\n{text}'] if text else []
+        print(f'{name}: {time.monotonic() - start:.0f} s', file=sys.stderr, flush=True)
+    return rows, details

@@ -3,7 +3,6 @@
 import json
 import statistics
 import subprocess
-import sys
 import time
 
 import results
@@ -155,12 +154,6 @@ PARTS = [('accounting', accounting), ('program cost', program_cost), ('throughpu
 
 
 def run(build):
-    rows, details = [], []
-    for name, part in PARTS:
-        start = time.monotonic()
-        more, text = part(build)
-        rows += more
-        details += [f'### {name}\n\n{text}'] if text else []
-        print(f'{name}: {time.monotonic() - start:.0f} s', file=sys.stderr, flush=True)
+    rows, details = verdict.run_parts(PARTS, build)
     notes = NOTES.replace('{ROUNDS}', str(ROUNDS)).replace('{SECONDS:g}', f'{SECONDS:g}')
     return verdict.show(rows) + '\n' + notes + '\n' + '\n'.join(details)

@@ -8,10 +8,10 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
-#include <ctime>
 #include <exception>
 
 #include "capture/frames.hpp"
+#include "capture/run_cost.hpp"
 #include "tables.hpp"
 
 namespace sonde::bench {
@@ -24,28 +24,6 @@ struct Options {
   std::uint32_t rounds = 5;
 };
 
-double thread_cpu_ns() {
-  timespec time{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) * 1e9 + static_cast<double>(time.tv_nsec);
-}
-
-Result<double> run_once(int program, std::uint32_t repeat) {
-  auto frame = udp4_frame({}, 64);
-  LIBBPF_OPTS(bpf_test_run_opts, run);
-  run.data_in = frame.data();
-  run.data_size_in = static_cast<std::uint32_t>(frame.size());
-  run.repeat = static_cast<int>(repeat);
-  const double start = thread_cpu_ns();
-  if (::bpf_prog_test_run_opts(program, &run) != 0) return fail_errno("BPF_PROG_TEST_RUN");
-  return (thread_cpu_ns() - start) / repeat;
-}
-
-double median(std::vector<double> values) {
-  std::ranges::sort(values);
-  return values[values.size() / 2];
-}
-
 Result<void> measure(const Options& options) {
   const auto table = Table::load(options.table, options.flows);
   if (!table) return std::unexpected(table.error());
@@ -55,10 +33,11 @@ Result<void> measure(const Options& options) {
   const auto bare = nothing->changing_source();
   if (!source) return std::unexpected(source.error());
   if (!bare) return std::unexpected(bare.error());
+  const auto frame = udp4_frame({}, 64);
   std::vector<double> with, without;
   for (std::uint32_t round = 0; round <= options.rounds; ++round) {
-    const auto first = run_once(*bare, options.repeat);
-    const auto second = run_once(*source, options.repeat);
+    const auto first = run_cost(*bare, frame, options.repeat);
+    const auto second = run_cost(*source, frame, options.repeat);
     if (!first) return std::unexpected(first.error());
     if (!second) return std::unexpected(second.error());
     if (round == 0) continue;  // fills the table

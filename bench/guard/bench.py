@@ -205,10 +205,6 @@ PARTS = [('drops', drops), ('passes', passes), ('loading', loading)]
 
 
 def run(build):
-    rows, details = [], []
-    for name, part in PARTS:
-        more, text = part(build)
-        rows += more
-        details += [f'### {name}\n\n{text}'] if text else []
+    rows, details = verdict.run_parts(PARTS, build)
     notes = NOTES.replace('{REPETITIONS}', str(REPETITIONS))
     return verdict.show(rows) + '\n' + notes + '\n' + '\n'.join(details)

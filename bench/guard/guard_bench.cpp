@@ -15,13 +15,13 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
-#include <ctime>
 #include <exception>
 #include <optional>
 
 #include "actuators/guard/tables/rule_set_map.hpp"
 #include "base/wall_clock.hpp"
 #include "capture/frames.hpp"
+#include "capture/run_cost.hpp"
 #include "kernel/attach.hpp"
 #include "kernel/object.hpp"
 #include "rule_sets.hpp"
@@ -100,28 +100,6 @@ std::vector<std::uint8_t> zero_value() {
   return std::vector<std::uint8_t>(8 * static_cast<std::size_t>(kernel::possible_cpus()));
 }
 
-double thread_cpu_ns() {
-  timespec time{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) * 1e9 + static_cast<double>(time.tv_nsec);
-}
-
-Result<double> run_once(int program, std::uint32_t repeat) {
-  const auto frame = udp4_frame({}, 64);
-  LIBBPF_OPTS(bpf_test_run_opts, run);
-  run.data_in = frame.data();
-  run.data_size_in = static_cast<std::uint32_t>(frame.size());
-  run.repeat = static_cast<int>(repeat);
-  const double start = thread_cpu_ns();
-  if (::bpf_prog_test_run_opts(program, &run) != 0) return fail_errno("BPF_PROG_TEST_RUN");
-  return (thread_cpu_ns() - start) / repeat;
-}
-
-double median(std::vector<double> values) {
-  std::ranges::sort(values);
-  return values[values.size() / 2];
-}
-
 /// Both run behind the same program that changes the source address, in turn.
 struct Measured {
   double guard_ns, empty_ns;
@@ -132,13 +110,14 @@ Result<Measured> measure(const kernel::Object& bench, int guard_program, const O
   const auto empty = bench.program_fd("empty_pass");
   const auto target = bench.map_fd("target");
   if (!run || !empty || !target) return fail(ErrorKind::failed, "the bench's object lacks a part");
+  const auto frame = udp4_frame({}, 64);
   std::vector<double> with, without;
   for (std::uint32_t round = 0; round < options.rounds; ++round) {
     for (const bool guarded : {false, true}) {
       const std::uint32_t slot = 0;
       const int program = guarded ? guard_program : *empty;
       if (auto done = kernel::map_update(*target, &slot, &program); !done) return std::unexpected(done.error());
-      const auto ns = run_once(*run, options.repeat);
+      const auto ns = run_cost(*run, frame, options.repeat);
       if (!ns) return std::unexpected(ns.error());
       (guarded ? with : without).push_back(*ns);
     }

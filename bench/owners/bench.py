@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """`./dev bench owners`: what it costs the host that sonde retrans and sonde connections know the owners."""
-import sys
-import time
 
 from capture import verdict
 from owners import cost, seed
@@ -24,12 +22,6 @@ two namespaces, the other loads on loopback in one, all with both CPUs for load 
 
 
 def run(build):
-    rows, details = [], []
-    for name, part in PARTS:
-        start = time.monotonic()
-        more, text = part(build)
-        rows += more
-        details += [f'### {name}\n\n{text}'] if text else []
-        print(f'{name}: {time.monotonic() - start:.0f} s', file=sys.stderr, flush=True)
+    rows, details = verdict.run_parts(PARTS, build)
     notes = NOTES.replace('{ONE_LINER}', cost.ONE_LINER)
     return verdict.show(rows) + '\n' + notes + '\n' + '\n'.join(details)

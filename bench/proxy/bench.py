@@ -3,7 +3,6 @@
 import functools
 import subprocess
 import statistics
-import sys
 import time
 
 import results
@@ -217,11 +216,8 @@ def run(build):
     with Places(build / 'bench/proxy/proxy_load') as places:
         rows, table, throughputs = throughput(build, places)
         details = [f'### side by side\n\n{table}']
-        for name, part in PARTS:
-            start = time.monotonic()
-            more, text = part(build, places, throughputs)
-            rows += more
-            details += [f'### {name}\n\n{text}'] if text else []
-            print(f'{name}: {time.monotonic() - start:.0f} s', file=sys.stderr, flush=True)
+        more, texts = verdict.run_parts(PARTS, build, places, throughputs)
+        rows += more
+        details += texts
     notes = NOTES.replace('{ROUNDS}', str(ROUNDS)).replace('{IDLE}', f'{IDLE_CONNECTIONS:,}')
     return verdict.show(rows) + '\n' + notes + f'- peers: {subjects.versions()}\n\n' + '\n'.join(details)

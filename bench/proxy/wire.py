@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The wire splice of sonde proxy beside HAProxy, nginx and plain routing. Part of `./dev bench proxy`; alone: `./dev
 bench wire`. Its parts are functions of (build, places, plan) that give rows of the table and markdown for below it."""
-import sys
-import time
 
 import results
 from capture import verdict
-from capture.network import BenchError
 from proxy import loads as measured
 from proxy import side_by_side, subjects
 from proxy import wire_moments as moments
@@ -118,18 +115,7 @@ PARTS = {'throughput': throughput, 'own-cpu': own_cpu, 'hand-over': moments.hand
 
 
 def run_parts(build, places, names, plan):
-    """Rows, and markdown. A part that fails is a row that is missed; the others go on."""
-    rows, details = [], []
-    for name in names:
-        start = time.monotonic()
-        try:
-            more, text = PARTS[name](build, places, plan)
-        except BenchError as error:
-            more, text = [verdict.Row(name, f'failed: {error}', met=False)], ''
-        rows += more
-        details += [f'### {name}\n\n{text}'] if text else []
-        print(f'wire, {name}: {time.monotonic() - start:.0f} s', file=sys.stderr, flush=True)
-    return rows, details
+    return verdict.run_parts([(name, PARTS[name]) for name in names], build, places, plan)
 
 
 def run(build):

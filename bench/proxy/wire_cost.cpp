@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/wall_clock.hpp"
+#include "capture/run_cost.hpp"
 #include "kernel/object.hpp"
 #include "proxy/wire_elements.hpp"
 
@@ -177,11 +178,6 @@ Result<double> measure(Program& program, double seconds, const std::function<std
     return fail(ErrorKind::failed, fmt::format("{} of {} packets were forwarded", *after - *before, runs));
   packets = runs;
   return static_cast<double>(spent) / static_cast<double>(runs);
-}
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
 }
 
 }  // namespace
