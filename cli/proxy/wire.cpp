@@ -11,6 +11,7 @@
 #include "option_group.hpp"
 #include "proxy/options.hpp"
 #include "proxy/wire_table.hpp"
+#include "screen.hpp"
 #include "signals.hpp"
 #include "sonde/proxy.hpp"
 #include "words.hpp"
@@ -135,7 +136,8 @@ int proxy_connections(const Environment& env, std::vector<std::string> arguments
   auto connections = list_wire_connections();
   if (!connections) return report(env, connections.error());
   [[maybe_unused]] const auto sorted = sort_wire_connections(*connections, sort);
-  env.out << (json ? wire_table_json(*connections) : wire_table_text(*connections, *colored));
+  const std::size_t room = env.out_is_terminal ? screen_size(1).columns : 0;
+  env.out << (json ? wire_table_json(*connections) : wire_table_text(*connections, *colored, room));
   env.out.flush();
   return well;
 }

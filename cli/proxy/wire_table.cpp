@@ -41,32 +41,58 @@ std::string word_or_dash(const std::string& word) { return word.empty() ? "-" : 
 struct Column {
   const char* heading;
   bool right;
+  int left_out;  ///< where there is no room for all: 1 is left out first; 0: never
   std::string (*cell)(const Connection& connection);
 };
 
 constexpr Column columns[] = {
-    {"CLIENT", false, [](const Connection& one) { return one.client.text(); }},
-    {"LISTENER", false, [](const Connection& one) { return one.listener.text(); }},
-    {"UPSTREAM", false, [](const Connection& one) { return one.upstream.text(); }},
-    {"NAME", false, [](const Connection& one) { return word_or_dash(one.server_name); }},
-    {"STATE", false, [](const Connection& one) { return std::string(proxy_wire_state_name(one.state)); }},
-    {"AGE", true, [](const Connection& one) { return time_text(one.age); }},
-    {"IDLE", true, [](const Connection& one) { return time_text(one.idle); }},
-    {"RECEIVED", true, [](const Connection& one) { return bytes_text(one.from_client.bytes); }},
-    {"PACKETS", true, [](const Connection& one) { return std::to_string(one.from_client.packets); }},
-    {"REPEATED", true, [](const Connection& one) { return std::to_string(one.from_client.repeated); }},
-    {"SENT", true, [](const Connection& one) { return bytes_text(one.from_upstream.bytes); }},
-    {"PACKETS", true, [](const Connection& one) { return std::to_string(one.from_upstream.packets); }},
-    {"REPEATED", true, [](const Connection& one) { return std::to_string(one.from_upstream.repeated); }},
+    {"CLIENT", false, 0, [](const Connection& one) { return one.client.text(); }},
+    {"LISTENER", false, 1, [](const Connection& one) { return one.listener.text(); }},
+    {"UPSTREAM", false, 0, [](const Connection& one) { return one.upstream.text(); }},
+    {"NAME", false, 7, [](const Connection& one) { return word_or_dash(one.server_name); }},
+    {"STATE", false, 6, [](const Connection& one) { return std::string(proxy_wire_state_name(one.state)); }},
+    {"AGE", true, 5, [](const Connection& one) { return time_text(one.age); }},
+    {"IDLE", true, 3, [](const Connection& one) { return time_text(one.idle); }},
+    {"RECEIVED", true, 0, [](const Connection& one) { return bytes_text(one.from_client.bytes); }},
+    {"PACKETS", true, 2, [](const Connection& one) { return std::to_string(one.from_client.packets); }},
+    {"REPEATED", true, 4, [](const Connection& one) { return std::to_string(one.from_client.repeated); }},
+    {"SENT", true, 0, [](const Connection& one) { return bytes_text(one.from_upstream.bytes); }},
+    {"PACKETS", true, 2, [](const Connection& one) { return std::to_string(one.from_upstream.packets); }},
+    {"REPEATED", true, 4, [](const Connection& one) { return std::to_string(one.from_upstream.repeated); }},
 };
 constexpr std::size_t width = std::size(columns);
+constexpr std::size_t gap = 2;
 
 using Row = std::array<std::string, width>;
+using Widths = std::array<std::size_t, width>;  ///< 0: left out
 
-std::string line_of(const Row& row, const std::array<std::size_t, width>& widths) {
+std::size_t length_of(const Widths& widths) {
+  std::size_t length = 0;
+  for (const auto one : widths)
+    if (one > 0) length += one + (length > 0 ? gap : 0);
+  return length;
+}
+
+// The headings of those that have no room.
+std::string leave_out(Widths& widths, std::size_t room) {
+  std::string names;
+  for (int turn = 1; turn <= 7 && length_of(widths) > room; ++turn) {
+    bool first = true;
+    for (std::size_t i = 0; i < width; ++i) {
+      if (columns[i].left_out != turn) continue;
+      widths[i] = 0;
+      if (first) names += (names.empty() ? "" : ", ") + std::string(columns[i].heading);
+      first = false;
+    }
+  }
+  return names;
+}
+
+std::string line_of(const Row& row, const Widths& widths) {
   std::string line;
   for (std::size_t i = 0; i < width; ++i) {
-    if (i > 0) line += "  ";
+    if (widths[i] == 0) continue;
+    if (!line.empty()) line.append(gap, ' ');
     line += columns[i].right ? fmt::format("{:>{}}", row[i], widths[i]) : fmt::format("{:<{}}", row[i], widths[i]);
   }
   return line;
@@ -148,10 +174,10 @@ Result<void> sort_wire_connections(std::vector<ProxyWireConnection>& connections
   return {};
 }
 
-std::string wire_table_text(std::span<const ProxyWireConnection> connections, bool color) {
+std::string wire_table_text(std::span<const ProxyWireConnection> connections, bool color, std::size_t room) {
   if (connections.empty()) return "no connection is on the wire in this network namespace\n";
   Row headings;
-  std::array<std::size_t, width> widths{};
+  Widths widths{};
   std::vector<Row> rows(connections.size());
   for (std::size_t i = 0; i < width; ++i) {
     headings[i] = columns[i].heading;
@@ -161,12 +187,14 @@ std::string wire_table_text(std::span<const ProxyWireConnection> connections, bo
       widths[i] = std::max(widths[i], rows[row][i].size());
     }
   }
+  const auto left_out = room > 0 ? leave_out(widths, room) : std::string();
   auto text = styled(color, bold, line_of(headings, widths));
   for (std::size_t row = 0; row < rows.size(); ++row) {
     const bool is_aborted = connections[row].state == ProxyWireState::aborted;
     text += styled(color && is_aborted, alert, line_of(rows[row], widths));
   }
-  return text + '\n' + summary_line(connections) + '\n';
+  text += '\n' + summary_line(connections) + '\n';
+  return left_out.empty() ? text : text + "left out, as the terminal is narrow: " + left_out + '\n';
 }
 
 std::string wire_table_json(std::span<const ProxyWireConnection> connections) {

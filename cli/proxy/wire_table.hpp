@@ -14,8 +14,10 @@ namespace sonde::cli {
 [[nodiscard]] Result<void> sort_wire_connections(std::vector<ProxyWireConnection>& connections,
                                                  const std::string& word);
 
-/// A row a connection, and a line that sums them up.
-[[nodiscard]] std::string wire_table_text(std::span<const ProxyWireConnection> connections, bool color);
+/// A row a connection, and a line that sums them up. Columns for which there is no room are left out, and named at the
+/// end. `room`: columns of the terminal; 0: no limit.
+[[nodiscard]] std::string wire_table_text(std::span<const ProxyWireConnection> connections, bool color,
+                                          std::size_t room = 0);
 /// An object of type wire_connection a line (docs/json.md).
 [[nodiscard]] std::string wire_table_json(std::span<const ProxyWireConnection> connections);
 

@@ -80,6 +80,19 @@ TEST(ProxyWireTable, ColorsTheHeadingAndWhatWasAborted) {
   EXPECT_EQ(std::count(text.begin(), text.end(), '\033'), 4);
 }
 
+TEST(ProxyWireTable, LeavesColumnsOutWhereThereIsNoRoom) {
+  const auto all = three();
+  EXPECT_EQ(wire_table_text(all, false, 162), wire_table_text(all, false));
+  EXPECT_EQ(wire_table_text({all.data(), 1}, false, 80),
+            "CLIENT            UPSTREAM       NAME          STATE      AGE  RECEIVED    SENT\n"
+            "192.0.2.10:50000  10.0.0.2:8443  shop.example  spliced  1h01m     999 B  5.0 GB\n"
+            "\n"
+            "1 on the wire: 1 spliced; 999 B from clients, 5.0 GB to them\n"
+            "left out, as the terminal is narrow: LISTENER, PACKETS, IDLE, REPEATED\n");
+  const auto narrow = wire_table_text(all, false, 1);
+  EXPECT_EQ(narrow.substr(0, narrow.find('\n')), "CLIENT               UPSTREAM              RECEIVED    SENT");
+}
+
 TEST(ProxyWireTable, SaysThatThereIsNone) {
   EXPECT_EQ(wire_table_text({}, true), "no connection is on the wire in this network namespace\n");
   EXPECT_EQ(wire_table_json({}), "");
