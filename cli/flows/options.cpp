@@ -31,7 +31,8 @@ void add_sources(CLI::App& app, FlowStreamOptions& options, Words& words) {
               "  ebpf: counted in the kernel\n  afpacket: counted packet by packet, without owners\n  file: that of -r")
       ->capture_default_str();
   group.option("--xdp-mode", "MODE", words.xdp_mode,
-               "Take received packets by XDP: auto, native, generic; off: tc ingress (default)");
+               "Take received packets by XDP, without owners: auto, native, generic; off: tc\n"
+               "ingress (default)");
   group.option("--max-flows", "N", words.max_flows,
                "Room for flows in the kernel; packets of what is beyond come one by one. Default: 65536");
   group.option("--buffer", "BYTES", words.buffer, "Room for those packets: 64K, 16M. Default: 4M");

@@ -36,7 +36,7 @@ void add_sources(CLI::App& app, FlowOptions& options, Words& words) {
                "Replay a pcap or pcapng file; - is standard input. No root needed");
   group.option("--source", "NAME", options.source, "auto, ebpf, afpacket or file")->capture_default_str();
   group.option("--xdp-mode", "MODE", words.xdp_mode,
-               "Count received packets by XDP: auto, native, generic or off (default)");
+               "Count received packets by XDP, without owners: auto, native, generic or off (default)");
   group.option("--max-flows", "N", words.max_flows, "Room for flows in the kernel. Default: 65536");
   group.option("--idle-timeout", "TIME", words.idle_timeout,
                "A flow without a packet for so long has ended. Default: 60s");

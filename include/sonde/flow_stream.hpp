@@ -103,12 +103,12 @@ struct FlowStreamOptions {
 };
 
 struct FlowSummary {
-  LossReport loss;            ///< packets: hook, flows, filter (owners), output
-  std::uint64_t flows = 0;    ///< that were seen
-  std::uint64_t records = 0;  ///< that were output: flow records, groups, or rows
-  PacketCount total;          ///< counted in them
-  std::chrono::nanoseconds duration{};
-  std::optional<Error> error;  ///< what ended it before its time
+  LossReport loss;                      ///< packets: hook, flows, filter (owners), output
+  std::uint64_t flows = 0;              ///< that were seen
+  std::uint64_t records = 0;            ///< that were output: flow records, groups, or rows
+  PacketCount total;                    ///< counted in them
+  std::chrono::nanoseconds duration{};  ///< of a file: from its first packet to its last
+  std::optional<Error> error;           ///< what ended it before its time
 };
 
 /// Flows of this host's interfaces, or of a file, as they are and as they end. Making it attaches to the kernel;

@@ -278,7 +278,8 @@ LossStage FlowStream::State::output_stage() const {
 }
 
 void FlowStream::State::finish() {
-  summary.duration = Clock::now() - started;
+  summary.duration = is_file ? std::chrono::nanoseconds(collection->last_wall_ns() - collection->first_wall_ns())
+                             : std::chrono::nanoseconds(Clock::now() - started);
   summary.flows = collection->flows();
   summary.total = collection->total();
   summary.loss.stages = collection->loss();

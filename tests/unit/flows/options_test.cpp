@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "commands.hpp"
+#include "harness/command.hpp"
 #include "screen.hpp"
 
 namespace sonde::cli {
@@ -146,6 +147,27 @@ TEST(Screen, TextReplacesWhatWasThereAndKeepsToItsRows) {
   EXPECT_EQ(screen_text("a\nb\n", {.rows = 24, .columns = 80}), "\033[Ha\033[K\r\nb\033[K\r\n\033[J");
   EXPECT_EQ(screen_text("a\nb\nc\nd\n", {.rows = 3, .columns = 80}), "\033[Ha\033[K\r\nb\033[K\r\n\033[J");
   EXPECT_EQ(screen_text("", {.rows = 3, .columns = 80}), "\033[H\033[J");
+}
+
+// Little-endian, as on the machine that wrote it.
+std::string number(std::uint32_t value) { return {reinterpret_cast<const char*>(&value), sizeof(value)}; }
+
+// Ethernet, IPv4, UDP from 10.0.0.1 to 10.0.0.2, as a record of a pcap file.
+std::string datagram_at(std::uint32_t second) {
+  using namespace std::string_literals;
+  const auto frame = std::string(12, '\2') + "\x08\0"s + "\x45\0\0\x1c\0\0\0\0\x40\x11\0\0\x0a\0\0\1\x0a\0\0\2"s +
+                     "\x9c\x40\0\x35\0\x08\0\0"s;
+  const auto size = number(static_cast<std::uint32_t>(frame.size()));
+  return number(second) + number(0) + size + size + frame;
+}
+
+TEST(FlowSummary, OfAFileLastsFromItsFirstPacketToItsLast) {
+  const test::TemporaryFile file(".pcap");
+  file.write(number(0xa1b2c3d4) + number(0x00040002) + number(0) + number(0) + number(65535) + number(1) +
+             datagram_at(1000) + datagram_at(1090));
+  std::ostringstream out, err;
+  EXPECT_EQ(run({out, err, false}, {"flows", "-q", "-r", file.path()}), well) << err.str();
+  EXPECT_THAT(err.str(), HasSubstr("2 packets, 84 bytes in 90.0 s"));
 }
 
 }  // namespace
