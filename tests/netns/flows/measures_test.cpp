@@ -78,7 +78,7 @@ TEST(HandshakeTime, IsTheRoundTripTimeOfTheSocket) {
   FlowWatch watch(left, on("tun0", packets::OwnersChoice::off));
   const Process server(right, {"nc", "-l", "-p", "9002"});
   wait_for_listener(right, 9002);
-  const Process client(left, {"sh", "-c", "sleep 5 | nc 10.8.0.2 9002"});
+  const Process client(left, {"nc", "-d", "10.8.0.2", "9002"});
   wait_for_connection(left, 9002);
   std::this_thread::sleep_for(std::chrono::milliseconds(200));
   const auto sockets = left.run("ss -tin dst 10.8.0.2");

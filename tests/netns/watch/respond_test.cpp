@@ -27,7 +27,7 @@ class Responses : public testing::Test {
 TEST_F(Responses, BlockDropsTheScannerOnceAndTheEventGoesOn) {
   Watching watching(pair.right, {"-i", "veth1", "--respond", "block", "--ttl", "5m"});
   Process nmap(pair.left, {"bash", "-c", scan_command("10.9.0.2")});
-  ASSERT_TRUE(watching.wait_for_events("port-scan", 1, std::chrono::seconds{20})) << watching.process().errors();
+  ASSERT_TRUE(watching.wait_for_events("port-scan", 1)) << watching.process().errors();
   std::this_thread::sleep_for(std::chrono::seconds{3});
   const auto rules = run_sonde(pair.right, {"guard", "list"});
   EXPECT_THAT(rules.output, testing::ContainsRegex("block +10.9.0.1 "));
@@ -49,7 +49,7 @@ TEST_F(Responses, BlockDropsTheScannerOnceAndTheEventGoesOn) {
 TEST_F(Responses, DryRunOnlyCounts) {
   Watching watching(pair.right, {"-i", "veth1", "--respond", "block", "--respond-dry-run"});
   Process nmap(pair.left, {"bash", "-c", scan_command("10.9.0.2")});
-  ASSERT_TRUE(watching.wait_for_events("port-scan", 1, std::chrono::seconds{20})) << watching.process().errors();
+  ASSERT_TRUE(watching.wait_for_events("port-scan", 1)) << watching.process().errors();
   std::this_thread::sleep_for(std::chrono::seconds{1});
   pair.left.run("ping -c 1 -W 1 10.9.0.2");
   nmap.signal(SIGTERM);
@@ -63,7 +63,7 @@ TEST_F(Responses, DryRunOnlyCounts) {
 TEST_F(Responses, OwnAddressesAreNeverBlocked) {
   Watching watching(pair.right, {"-i", "veth1", "--respond", "block", "--local", "10.9.0.0/24"});
   run_together(pair.left, {"nmap -n -Pn --disable-arp-ping -sS -T4 -p 1-200 10.9.0.2"});
-  ASSERT_TRUE(watching.wait_for_events("port-scan", 1, std::chrono::seconds{20}));
+  ASSERT_TRUE(watching.wait_for_events("port-scan", 1));
   const auto watched = watching.end();
   ASSERT_EQ(watched.started().size(), 1U);
   EXPECT_THAT(watched.started()[0]["action"].get<std::string>(), HasSubstr("not blocked: 10.9.0.1 is an address of"));
@@ -111,7 +111,7 @@ TEST_F(Responses, LiveEvidenceBeginsWhenTheEventDoes) {
   const Folder folder;
   Watching watching(pair.right, {"-i", "veth1", "--evidence", folder.path(), "--evidence-packets", "50"});
   Process nmap(pair.left, {"bash", "-c", scan_command("10.9.0.2")});
-  ASSERT_TRUE(watching.wait_for_events("port-scan", 1, std::chrono::seconds{20}));
+  ASSERT_TRUE(watching.wait_for_events("port-scan", 1));
   nmap.wait();
   const auto watched = watching.end();
   ASSERT_EQ(watched.started().size(), 1U);

@@ -8,7 +8,7 @@
 namespace sonde::test {
 namespace {
 
-constexpr std::chrono::minutes patience{2};  // a busy machine takes its time to load programs
+constexpr std::chrono::minutes patience{2};  // a busy machine takes its time
 
 Words with_program(const Words& words) {
   Words all = {sonde_path, "watch", "-o", "json"};
@@ -52,8 +52,8 @@ Watching::Watching(const NetworkNamespace& where, const Words& words) : process_
     throw std::runtime_error("sonde did not start:\n" + process_.errors());
 }
 
-bool Watching::wait_for_events(const std::string& kind, std::size_t count, std::chrono::seconds time) {
-  const auto end = std::chrono::steady_clock::now() + time;
+bool Watching::wait_for_events(const std::string& kind, std::size_t count) {
+  const auto end = std::chrono::steady_clock::now() + patience;
   for (;;) {
     std::size_t found = 0;
     for (const auto& line : lines_of(process_.output()))

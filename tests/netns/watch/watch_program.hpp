@@ -27,7 +27,7 @@ class Watching {
  public:
   Watching(const NetworkNamespace& where, const Words& words);
   /// Until so many events of the kind have started; false when the time is up.
-  bool wait_for_events(const std::string& kind, std::size_t count, std::chrono::seconds patience);
+  [[nodiscard]] bool wait_for_events(const std::string& kind, std::size_t count);
   Watched end(int signal = SIGINT);
   [[nodiscard]] Process& process() { return process_; }
 
