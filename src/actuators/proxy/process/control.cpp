@@ -27,6 +27,7 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t most_clients = 16;
 constexpr std::size_t longest_request = 64;
 constexpr auto patience_with_client = 30s;      // until its request is whole, and while it takes the answer
+constexpr auto pause = 100ms;                   // after a client could not be accepted
 constexpr auto patience_with_successor = 300s;  // from the listeners to "release": it tries its paths meanwhile
 
 struct Client {
@@ -57,6 +58,8 @@ class Server : public ControlServer {
  private:
   void run();
   [[nodiscard]] int milliseconds_left() const;
+  [[nodiscard]] bool may_accept() const { return clients_.size() < most_clients && Clock::now() >= accept_again_; }
+  Fd accept_one();
   void accept_client();
   void read_request(Client& client);
   void answer(Client& client, std::string_view request);
@@ -67,22 +70,27 @@ class Server : public ControlServer {
   ControlSocket socket_;
   ControlRequests requests_;
   Fd wake_;
+  Fd spare_;  ///< given up for a client that comes when no descriptor is left
+  Clock::time_point accept_again_;
   std::vector<Client> clients_;
   std::thread thread_;
 };
 
 int Server::milliseconds_left() const {
-  if (clients_.empty()) return -1;
-  const auto first = std::ranges::min_element(clients_, {}, &Client::deadline)->deadline;
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(first - Clock::now()).count();
+  const auto now = Clock::now();
+  auto first = accept_again_ > now ? accept_again_ : Clock::time_point::max();
+  for (const Client& client : clients_) first = std::min(first, client.deadline);
+  if (first == Clock::time_point::max()) return -1;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(first - now).count();
   return static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
 }
 
 void Server::run() {
   for (;;) {
+    if (!spare_) spare_.reset(::fcntl(wake_.get(), F_DUPFD_CLOEXEC, 0));
     std::vector<pollfd> waits{{.fd = wake_.get(), .events = POLLIN, .revents = 0}};
     // -1 is not looked at: with all places taken the next client waits in the backlog.
-    waits.push_back({.fd = clients_.size() < most_clients ? socket_.fd() : -1, .events = POLLIN, .revents = 0});
+    waits.push_back({.fd = may_accept() ? socket_.fd() : -1, .events = POLLIN, .revents = 0});
     for (const Client& client : clients_)
       waits.push_back({.fd = client.connection.get(), .events = POLLIN, .revents = 0});
     if (::poll(waits.data(), waits.size(), milliseconds_left()) < 0 && errno != EINTR) return;
@@ -99,9 +107,21 @@ void Server::run() {
   }
 }
 
-void Server::accept_client() {
+// A proxy whose clients have all descriptors can still be asked what it is doing.
+Fd Server::accept_one() {
   Fd connection(::accept4(socket_.fd(), nullptr, nullptr, SOCK_CLOEXEC));
-  if (!connection) return;
+  if (connection || errno != EMFILE) return connection;
+  spare_.reset();
+  connection.reset(::accept4(socket_.fd(), nullptr, nullptr, SOCK_CLOEXEC));
+  return connection;
+}
+
+void Server::accept_client() {
+  Fd connection = accept_one();
+  if (!connection) {
+    accept_again_ = Clock::now() + pause;  // it still waits in the backlog, and would be told again at once
+    return;
+  }
   limit_writes(connection.get());
   const auto peer = peer_of(connection.get());
   if (!peer || (peer->uid != 0 && peer->uid != ::geteuid())) {

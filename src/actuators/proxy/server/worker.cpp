@@ -56,7 +56,7 @@ void Worker::Acceptor::take() {
     if (errno == EAGAIN) return;
     if (errno == ECONNABORTED || errno == EINTR || errno == EPROTO) continue;
     if (!complained_)
-      log(LogLevel::error, "listener", "{}: accept: {}; trying again", listener_.address.text(),
+      log(LogLevel::error, "listener", "{}: {}; trying again", listener_.address.text(),
           fail_errno("accept").error().text());
     complained_ = true;
     return again_.set(*worker_.loop_, worker_.loop_->now() + pause);

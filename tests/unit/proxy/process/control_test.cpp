@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -14,6 +15,7 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <ctime>
 #include <filesystem>
 #include <thread>
 
@@ -109,6 +111,52 @@ TEST_F(ControlTest, ASilentClientHarmsNobody) {
   EXPECT_TRUE(ask(path, "status"));
   EXPECT_TRUE(send_all(silent[3].get(), "tus\n"));
   EXPECT_TRUE(read_answer(silent[3].get()));
+}
+
+// Takes every descriptor that a process may have, but for some.
+class NoDescriptorsLeft {
+ public:
+  explicit NoDescriptorsLeft(std::size_t but_for) {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    const rlimit few{.rlim_cur = 200, .rlim_max = before_.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &few);
+    for (Fd fd(::dup(0)); fd; fd.reset(::dup(0))) taken_.push_back(std::move(fd));
+    taken_.resize(taken_.size() - but_for);
+  }
+  ~NoDescriptorsLeft() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_{};
+  std::vector<Fd> taken_;
+};
+
+TEST_F(ControlTest, AProxyWithoutDescriptorsCanBeAskedAndDoesNotSpin) {
+  auto server = ControlServer::start(path, answers("one"));
+  ASSERT_TRUE(server);
+  ASSERT_TRUE(ask(path, "status"));  // it runs, and has what it needs
+  const Fd last(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const NoDescriptorsLeft exhausted(3);  // for two clients, and one that is accepted
+  std::vector<Fd> clients;
+  const auto ask_one_more = [&] {
+    auto connection = connect_to_control(path, 10s);
+    ASSERT_TRUE(connection) << connection.error().text();
+    EXPECT_TRUE(send_all(connection->get(), "status\n"));
+    clients.push_back(std::move(*connection));
+  };
+  ask_one_more();
+  EXPECT_TRUE(read_answer(clients[0].get()));
+  ask_one_more();
+  EXPECT_TRUE(read_answer(clients[1].get())) << "by the spare one";
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+  ASSERT_EQ(::connect(last.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+  EXPECT_TRUE(send_all(last.get(), "status\n"));
+  const auto begin = std::clock();
+  std::this_thread::sleep_for(500ms);
+  EXPECT_LT(std::clock() - begin, CLOCKS_PER_SEC / 10);
+  clients[0].reset();
+  EXPECT_TRUE(read_answer(last.get()));
 }
 
 TEST_F(ControlTest, ALivingProxyKeepsItsPath) {
