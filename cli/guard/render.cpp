@@ -179,7 +179,8 @@ void render_rules(std::ostream& out, const std::vector<GuardEntry>& entries) {
 
 void render_stats(std::ostream& out, const GuardStats& stats, const GuardStats* before, std::size_t top) {
   for (const auto& interface : stats.interfaces) out << describe(interface) << '\n';
-  out << fmt::format("{} rules, {} bytes of kernel memory\n\n", stats.rules.size(), bytes_text(stats.rule_bytes));
+  out << fmt::format("{} rule{}, {} bytes of kernel memory\n\n", stats.rules.size(), stats.rules.size() == 1 ? "" : "s",
+                     bytes_text(stats.rule_bytes));
   render_outcomes(out, stats, before);
   render_rule_counts(out, stats, before, top);
   if (stats.unlimited > 0)
