@@ -116,18 +116,22 @@ Attack connect_failures(Traffic& traffic) {
 
 Address neighbour(std::uint32_t number) { return ipv4(10, 0, 0, static_cast<std::uint8_t>(number)); }
 
+// A question, and its answer a millisecond later.
+void ask_by_arp(Traffic& traffic, double second, std::uint32_t who, std::uint32_t whom) {
+  traffic.arp(second,
+              {.sender_mac = mac(who), .frame_source = mac(who), .sender = neighbour(who), .target = neighbour(whom)});
+  traffic.arp(second + 0.001, {.reply = true,
+                               .sender_mac = mac(whom),
+                               .frame_source = mac(whom),
+                               .sender = neighbour(whom),
+                               .target = neighbour(who)});
+}
+
 void ordinary_arp(Traffic& traffic, double until, const std::vector<std::uint32_t>& silent) {
   for (double second = 0; second < until; second += traffic.random.exponential(1)) {
     const auto who = traffic.random.between(1, 30), whom = traffic.random.between(1, 30);
     if (who == whom || std::ranges::find(silent, whom) != silent.end()) continue;
-    traffic.arp(
-        second,
-        {.sender_mac = mac(who), .frame_source = mac(who), .sender = neighbour(who), .target = neighbour(whom)});
-    traffic.arp(second + 0.001, {.reply = true,
-                                 .sender_mac = mac(whom),
-                                 .frame_source = mac(whom),
-                                 .sender = neighbour(whom),
-                                 .target = neighbour(who)});
+    ask_by_arp(traffic, second, who, whom);
   }
 }
 
@@ -157,14 +161,7 @@ Attack arp_race(Traffic& traffic) {
   for (double second = 0; second < 200; second += random.exponential(1)) {
     const auto who = random.between(1, 30), whom = random.between(1, 30);
     if (who == whom) continue;
-    traffic.arp(
-        second,
-        {.sender_mac = mac(who), .frame_source = mac(who), .sender = neighbour(who), .target = neighbour(whom)});
-    traffic.arp(second + 0.001, {.reply = true,
-                                 .sender_mac = mac(whom),
-                                 .frame_source = mac(whom),
-                                 .sender = neighbour(whom),
-                                 .target = neighbour(who)});
+    ask_by_arp(traffic, second, who, whom);
     if (second > 40 && second < 160 && random.chance(0.7))
       traffic.arp(second + 0.002, {.reply = true,
                                    .sender_mac = attacker,

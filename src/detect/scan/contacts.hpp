@@ -29,6 +29,18 @@ struct Contact {
   std::uint32_t bytes = 0;
 };
 
+/// Who scans, and how.
+struct Scanner {
+  Address source{};
+  ScanMethod method{};
+  friend bool operator==(const Scanner&, const Scanner&) = default;
+};
+struct ScannerHash {
+  std::size_t operator()(const Scanner& scanner) const {
+    return combine(hash_of(scanner.source), static_cast<std::uint64_t>(scanner.method));
+  }
+};
+
 /// Contacts of one source by one method: with one target (of a port scan), or with one port (of a host scan).
 struct GroupKey {
   Address source{};
@@ -130,17 +142,7 @@ class Contacts {
   std::vector<First> firsts_;
   Bounded<GroupKey, Group, GroupHash> groups_;
   Bounded<GroupKey, Probed, GroupHash> forgotten_;
-  struct Key {
-    Address source{};
-    ScanMethod method{};
-    friend bool operator==(const Key&, const Key&) = default;
-  };
-  struct KeyHash {
-    std::size_t operator()(const Key& key) const {
-      return combine(hash_of(key.source), static_cast<std::uint64_t>(key.method));
-    }
-  };
-  Bounded<Key, Spread, KeyHash> spreads_;
+  Bounded<Scanner, Spread, ScannerHash> spreads_;
 };
 
 }  // namespace sonde::detect

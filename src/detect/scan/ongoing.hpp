@@ -42,20 +42,10 @@ class OngoingScans {
   [[nodiscard]] OngoingScan* same_by_decoy(const GroupKey& key, const Group& group, std::int64_t wall_ns);
   void forget(const OngoingScan& scan);
 
-  struct Key {
-    Address source{};
-    ScanMethod method{};
-    friend bool operator==(const Key&, const Key&) = default;
-  };
-  struct KeyHash {
-    std::size_t operator()(const Key& key) const {
-      return combine(hash_of(key.source), static_cast<std::uint64_t>(key.method));
-    }
-  };
   Context context_;
   const ScanLimits& limits_;
   std::list<OngoingScan> scans_;
-  std::unordered_map<Key, OngoingScan*, KeyHash> by_source_;
+  std::unordered_map<Scanner, OngoingScan*, ScannerHash> by_source_;
 };
 
 }  // namespace sonde::detect
