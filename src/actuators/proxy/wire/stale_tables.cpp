@@ -50,11 +50,15 @@ bool is_stale(const std::vector<fs::path>& pins, const fs::path& folder) {
   return has_links || !holds_connection(folder / "FLOWS");
 }
 
+bool is_fresh(const Fd& folder) {
+  struct stat status {};
+  return ::fstat(folder.get(), &status) != 0 || std::time(nullptr) - status.st_mtime < fresh_seconds;
+}
+
+// The lock of a fresh one is not touched: its process may be about to keep it, and goes without the wire if it cannot.
 void remove_if_stale(const fs::path& folder) {
   const Fd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  struct stat status {};
-  if (!fd || ::fstat(fd.get(), &status) != 0 || ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) return;
-  if (std::time(nullptr) - status.st_mtime < fresh_seconds) return;
+  if (!fd || is_fresh(fd) || ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) return;
   std::error_code error;
   std::vector<fs::path> pins;
   for (const auto& pin : fs::directory_iterator(folder, error)) pins.push_back(pin.path());

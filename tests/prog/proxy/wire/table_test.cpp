@@ -362,6 +362,27 @@ TEST_F(TableTest, those_that_nobody_needs_any_more_are_removed) {
   EXPECT_FALSE(is_there(directory));
 }
 
+// Who starts in another network namespace looks through the tables of all.
+TEST_F(TableTest, who_opens_another_table_never_keeps_this_one) {
+  const NetworkNamespace elsewhere;
+  auto table = open(8);
+  std::atomic<bool> over = false;
+  std::thread others([&] {
+    elsewhere.call([&] {
+      for (int i = 0; i < 3000; ++i) EXPECT_TRUE(Table::open(8));
+      EXPECT_TRUE((*Table::find())->unpin());
+    });
+    over = true;
+  });
+  int kept = 0, tried = 0;
+  for (; !over; ++tried) {
+    kept += table->keep();
+    table->stop_keeping();
+  }
+  others.join();
+  EXPECT_EQ(kept, tried);
+}
+
 TEST_F(TableTest, a_private_one_leaves_no_pin) {
   where_.call([] {
     auto table = Table::make_private(4);
