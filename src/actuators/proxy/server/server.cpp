@@ -182,7 +182,7 @@ Result<void> Server::start_wire() {
   if (!started) return std::unexpected(started.error());
   shared_.wire_connections = std::move(*started);
   if (const auto adopted = shared_.wire_connections->adopted_connections(); adopted > 0)
-    log(LogLevel::info, "wire", "{} connections on the wire are adopted", adopted);
+    log(LogLevel::info, "wire", "connections on the wire that are adopted: {}", adopted);
   return {};
 }
 

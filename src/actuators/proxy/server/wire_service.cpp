@@ -28,7 +28,7 @@ void find_left(Shared& shared) {
   auto found = Table::find();
   if (!found || !*found || (*found)->count() == 0 || !(*found)->keep()) return;
   shared.left_wire = std::move(*found);
-  log(LogLevel::info, "wire", "{} connections that an earlier process left on the wire are kept",
+  log(LogLevel::info, "wire", "connections that an earlier process left on the wire, and that are kept: {}",
       shared.left_wire->count());
 }
 
