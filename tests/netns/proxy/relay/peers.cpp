@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "peers.hpp"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -29,6 +31,13 @@ void fill(std::uint64_t seed, std::uint64_t position, std::uint8_t* bytes, std::
     std::memcpy(bytes + done, reinterpret_cast<const std::uint8_t*>(&word) + skip, part);
     done += part;
   }
+}
+
+// Until all that was sent has been acknowledged.
+void wait_for_acknowledgements(int fd) {
+  int left = 1;
+  for (int i = 0; i < 3000 && ::ioctl(fd, SIOCOUTQ, &left) == 0 && left > 0; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds{10});
 }
 
 }  // namespace
@@ -85,6 +94,7 @@ Got run_peer(PeerTask& task) {
   if (task.waits_for_end) read();
   writer.join();
   if (task.resets) {
+    if (task.resets_late) wait_for_acknowledgements(task.fd.get());
     const linger now{.l_onoff = 1, .l_linger = 0};
     ::setsockopt(task.fd.get(), SOL_SOCKET, SO_LINGER, &now, sizeof(now));
     sockaddr nowhere{.sa_family = AF_UNSPEC, .sa_data = {}};

@@ -32,6 +32,7 @@ struct PeerTask {
   std::uint64_t read_seed = 0;
   bool waits_for_end = false;  ///< ends its stream only once the other's has ended
   bool resets = false;         ///< ends with a reset in place of an end
+  bool resets_late = false;    ///< and not before all that it sent is acknowledged
   bool pauses = false;
 };
 /// Writes and reads at once.

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <atomic>
@@ -29,10 +30,21 @@ Endpoint endpoint(std::uint8_t net, std::uint8_t host, std::uint16_t port) {
   return made;
 }
 
-Fd tcp_socket() {
-  Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+// A reset that overtakes what was lost before it is not taken: it is asked for again (RFC 5961 section 3.2), but not
+// within half a second of another such question (net.ipv4.tcp_invalid_ratelimit), and then nothing comes any more. Who
+// only reads learns of it by keepalive; the proxy has none, so on such a line peers do not reset before they are heard.
+void set_patience(const Fd& fd) {
+  constexpr int idle_seconds = 3, interval_seconds = 1, on = 1;
   ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
   ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+  ::setsockopt(fd.get(), IPPROTO_TCP, TCP_KEEPIDLE, &idle_seconds, sizeof(idle_seconds));
+  ::setsockopt(fd.get(), IPPROTO_TCP, TCP_KEEPINTVL, &interval_seconds, sizeof(interval_seconds));
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+}
+
+Fd tcp_socket() {
+  Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  set_patience(fd);
   return fd;
 }
 
@@ -153,6 +165,7 @@ class Sessions {
       return;
     }
     auto task = client_task(session.plan, std::move(fd));
+    task.resets_late = line_.disturbed();
     session.client = run_peer(task);
   }
 
@@ -161,8 +174,7 @@ class Sessions {
       Fd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
       if (stopping_) return;
       if (!fd) continue;
-      ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-      ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+      set_patience(fd);
       const std::lock_guard lock(mutex_);
       upstreams_.emplace_back([this, taken = std::move(fd)]() mutable { run_upstream(std::move(taken)); });
     }
@@ -174,6 +186,7 @@ class Sessions {
     Session& session = sessions_[tag];
     session.upstream_came = true;
     auto task = upstream_task(session.plan, std::move(fd));
+    task.resets_late = line_.disturbed();
     session.upstream = run_peer(task);
   }
 
@@ -204,6 +217,7 @@ Line::Line() {
 }
 
 void Line::disturb(int lose_every) {
+  disturbed_ = true;
   disturb_end(client, "c0", lose_every);
   disturb_end(proxy, "p0", lose_every);
   disturb_end(proxy, "p1", lose_every);

@@ -22,9 +22,11 @@ struct Line {
   /// Packets, so far.
   [[nodiscard]] std::uint64_t lost() const { return count("lost"); }
   [[nodiscard]] std::uint64_t late() const { return count("late"); }
+  [[nodiscard]] bool disturbed() const { return disturbed_; }
 
  private:
   [[nodiscard]] std::uint64_t count(const std::string& counter) const;
+  bool disturbed_ = false;
 };
 
 enum class PlanEnd : std::uint8_t { client_first, upstream_first, together, client_resets, upstream_resets };
