@@ -131,6 +131,8 @@ Result<void> Watch::State::open_guard() {
   if (auto checked = check_response(options, *block); !checked || !*block) return checked;
   auto interfaces = registry::flow_interfaces(options.flows.interfaces);
   if (!interfaces) return std::unexpected(interfaces.error());
+  if (std::ranges::find(interfaces->names, "any") != interfaces->names.end())
+    return fail(ErrorKind::usage, "--respond 'block': the guard is attached to interfaces by name; expected -i NAME");
   auto local_addresses = watch::LocalAddresses::make(options.local, true);
   if (!local_addresses) return std::unexpected(local_addresses.error());
   auto opened = Guard::open();

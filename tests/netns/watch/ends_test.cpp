@@ -25,6 +25,7 @@ TEST(WatchWords, WrongOnesAreTwoAndNamed) {
       {{"-i", "lo", "--local", "10.0.0.1/8"}, "10.0.0.1/8"},
       {{"-i", "lo", "--respond", "shout"}, "shout"},
       {{"-i", "lo", "--respond-dry-run"}, "--respond-dry-run"},
+      {{"-i", "any", "--respond", "block"}, "expected -i NAME"},
       {{"-i", "lo", "--ttl", "5m"}, "--ttl"},
       {{"-i", "lo", "--evidence", "/nosuch"}, "/nosuch"},
       {{"-i", "lo", "--evidence-packets", "5"}, "--evidence-packets"},
