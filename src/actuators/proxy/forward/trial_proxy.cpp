@@ -20,8 +20,6 @@
 namespace sonde::proxy {
 namespace {
 
-constexpr timeval patience{2, 0};
-
 /// What it takes to relay a connection.
 struct Accepted {
   Fd client;
@@ -96,6 +94,7 @@ void TrialProxy::State::accept_all() {
 
 bool TrialProxy::State::prepare(Accepted& accepted) {
   const int client = accepted.client.get();
+  const timeval patience{.tv_sec = options.patience.count(), .tv_usec = 0};
   (void)::setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
   std::array<std::uint8_t, 16384> buffer;
   const auto size = ::recv(client, buffer.data(), buffer.size(), 0);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The least that a proxy can be: a loop, relays, a path. The self-test and tests send data through it.
 #pragma once
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -22,6 +23,7 @@ struct TrialOptions {
   int receive_buffer = 0;
   int send_buffer = 0;
   std::vector<std::uint8_t> prefix;  ///< that the backend gets before the client's bytes
+  std::chrono::seconds patience{2};  ///< with a client's first bytes; all others wait meanwhile
 };
 
 /// Reads the first bytes of a client, connects to the backend, and relays on two threads of its own until it is

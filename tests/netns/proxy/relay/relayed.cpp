@@ -251,6 +251,8 @@ PlanRun run_plans(const Line& line, const std::vector<Plan>& plans, std::size_t 
   Sessions sessions(line, plans);
   options.listen = endpoint(31, 2, 0);
   options.backend = sessions.address();
+  // A client whose SYN was lost sends what is lost after it again in 3 s (RFC 6298 section 5.7).
+  options.patience = std::chrono::seconds{patience.tv_sec};
   std::unique_ptr<TrialProxy> proxy;
   line.proxy.call([&] {
     auto started = TrialProxy::start(options);
