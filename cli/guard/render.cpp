@@ -19,7 +19,7 @@ std::int64_t wall_now() {
 
 std::string bytes_text(std::uint64_t bytes) {
   constexpr const char* units[] = {"", "K", "M", "G", "T"};
-  double value = static_cast<double>(bytes);
+  auto value = static_cast<double>(bytes);
   std::size_t unit = 0;
   for (; value >= 10'000 && unit + 1 < std::size(units); ++unit) value /= 1024;
   return unit == 0 ? std::to_string(bytes) : fmt::format("{:.1f}{}", value, units[unit]);

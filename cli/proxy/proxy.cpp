@@ -63,7 +63,7 @@ int serve(const Environment& env, const ProxyConfig& config, const ProxyStartOpt
   const ProxySignals signals(*proxy);
   std::string addresses;
   for (const auto& listener : config.listeners) addresses += (addresses.empty() ? "" : ", ") + listener.address.text();
-  env.err << "sonde: proxy: listens on " << addresses << "\nsonde: proxy: " << proxy->summary() << std::endl;
+  env.err << "sonde: proxy: listens on " << addresses << "\nsonde: proxy: " << proxy->summary() << '\n' << std::flush;
   const auto ended = proxy->wait();
   return ended ? static_cast<int>(well) : report(env, ended.error());
 }

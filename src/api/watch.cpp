@@ -162,8 +162,7 @@ Result<void> Watch::State::open_output() {
     return exporter::security_text(event, color);
   };
   const auto trailer = [this](const pipeline::EventTotals& totals) {
-    pipeline::EventTotals all = totals;
-    auto line = exporter::summary_json(all);
+    auto line = exporter::summary_json(totals);
     line.pop_back();
     return line + fmt::format(",\"flows\":{},\"left_out\":{},\"blocked\":{}}}", summary.flows, summary.left_out,
                               summary.blocked);

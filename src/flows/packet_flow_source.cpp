@@ -131,7 +131,7 @@ void PacketFlowSource::take_special(const Packet& packet) {
 
 void PacketFlowSource::take(const Packet& packet) {
   ++taken_;
-  if (newest_ - packet.wall_ns > most_back_) most_back_ = newest_ - packet.wall_ns;
+  most_back_ = std::max(most_back_, newest_ - packet.wall_ns);
   newest_ = std::max(newest_, packet.wall_ns);
   take_special(packet);
   const auto& event = *packet.event;
@@ -345,7 +345,7 @@ void PacketFlowSource::end_step(std::int64_t next_packet_ns) {
 // True: the step is over, or the file is.
 Result<bool> PacketFlowSource::read_step() {
   for (;;) {
-    const auto more = more_packets();
+    auto more = more_packets();
     if (!more) return more;
     if (!*more) return packets_->finished();
     const auto& packet = batch_.packets[next_];

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <utility>
 
 #include "actuators/proxy/forward/hand_over.hpp"
@@ -114,6 +115,12 @@ struct Relay::State final : Waker, Turn {
  private:
   void close(bool reset);
   void reset_by(Side side);
+  struct Steps {
+    StreamStep outward;
+    StreamStep inward;
+  };
+  [[nodiscard]] Steps pump_both();
+  [[nodiscard]] std::optional<Side> failed_side(const Steps& steps) const;
   [[nodiscard]] StreamStep pump_to_upstream();
   [[nodiscard]] StreamStep pump_to_client() {
     return to_client.pump(*upstream, *client, pool, may_splice(Direction::to_client), gate(Direction::to_client));
@@ -162,8 +169,7 @@ StreamStep Relay::State::pump_to_upstream() {
 
 // A reset overtakes nothing that could still be written: both ways are pumped before it is passed on. The peer that
 // refuses a write may have sent its last bytes just before.
-void Relay::State::go_on() {
-  const std::uint64_t before = moved();
+Relay::State::Steps Relay::State::pump_both() {
   StreamStep outward = pump_to_upstream();
   if (outward == StreamStep::write_failed) upstream->suppose(EPOLLIN);
   StreamStep inward = pump_to_client();
@@ -172,14 +178,27 @@ void Relay::State::go_on() {
     outward = pump_to_upstream();
   }
   while (failed(outward) && inward == StreamStep::turn_over) inward = pump_to_client();
-  if (moved() != before) active = loop.now();
+  return {outward, inward};
+}
 
-  if (failed(outward)) return reset_by(outward == StreamStep::read_failed ? Side::client : Side::upstream);
-  if (failed(inward)) return reset_by(inward == StreamStep::read_failed ? Side::upstream : Side::client);
+// Whose socket has an error; the last two are errors that no read meets: nothing more is read from there, or not before
+// the other side takes what is held.
+std::optional<Side> Relay::State::failed_side(const Steps& steps) const {
+  const auto [outward, inward] = steps;
+  if (failed(outward)) return outward == StreamStep::read_failed ? Side::client : Side::upstream;
+  if (failed(inward)) return inward == StreamStep::read_failed ? Side::upstream : Side::client;
+  if ((client->ready() & EPOLLERR) && outward != StreamStep::turn_over) return Side::client;
+  if ((upstream->ready() & EPOLLERR) && inward != StreamStep::turn_over) return Side::upstream;
+  return {};
+}
+
+void Relay::State::go_on() {
+  const std::uint64_t before = moved();
+  const Steps steps = pump_both();
+  if (moved() != before) active = loop.now();
+  if (const auto side = failed_side(steps)) return reset_by(*side);
+  const auto [outward, inward] = steps;
   if (outward == StreamStep::turn_over || inward == StreamStep::turn_over) pool.turns->add(*this);
-  // An error that no read meets: nothing more is read from there, or not before the other side takes what is held.
-  if ((client->ready() & EPOLLERR) && outward != StreamStep::turn_over) return reset_by(Side::client);
-  if ((upstream->ready() & EPOLLERR) && inward != StreamStep::turn_over) return reset_by(Side::upstream);
 
   const bool was_half_ended = half_ended();
   if (outward == StreamStep::ended && !pass_on_end(Direction::to_upstream)) return;

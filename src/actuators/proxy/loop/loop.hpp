@@ -169,11 +169,11 @@ class Loop::AnyAwaiter : public Waker {
  public:
   AnyAwaiter(Loop& loop, std::span<const Wait> waits, Clock::time_point deadline);
   AnyAwaiter(const AnyAwaiter&) = delete;
-  ~AnyAwaiter() { leave(); }
+  ~AnyAwaiter() override { leave(); }
 
   bool await_ready() { return find_ready() >= 0; }
   void await_suspend(std::coroutine_handle<> waiter);
-  int await_resume() const { return result_; }
+  [[nodiscard]] int await_resume() const { return result_; }
 
   void wake(Channel& channel) override;
 
@@ -198,7 +198,7 @@ inline auto Loop::any(std::span<const Wait> waits, Clock::time_point deadline) {
 inline auto Loop::ready(Channel& channel, std::uint32_t bits, Clock::time_point deadline) {
   struct Awaiter : AnyAwaiter {
     using AnyAwaiter::AnyAwaiter;
-    bool await_resume() const { return AnyAwaiter::await_resume() >= 0; }
+    [[nodiscard]] bool await_resume() const { return AnyAwaiter::await_resume() >= 0; }
   };
   const Wait wait{&channel, bits};
   return Awaiter(*this, {&wait, 1}, deadline);

@@ -92,8 +92,8 @@ class KernelCache : public DnsCache {
     [[maybe_unused]] const auto stored = kernel::map_update(map_.get(), &key, &value);
   }
 
-  std::size_t capacity() const override { return capacity_; }
-  bool in_kernel() const override { return true; }
+  [[nodiscard]] std::size_t capacity() const override { return capacity_; }
+  [[nodiscard]] bool in_kernel() const override { return true; }
 
  private:
   static bool make_key(const std::string& name, sonde_dns_key& key) {
@@ -102,7 +102,7 @@ class KernelCache : public DnsCache {
     return true;
   }
 
-  std::uint64_t check_of(const sonde_dns_key& key, const sonde_dns_value& value) const {
+  [[nodiscard]] std::uint64_t check_of(const sonde_dns_key& key, const sonde_dns_value& value) const {
     Check check;
     check.add(&view_, sizeof(view_));
     check.add(key.name, ::strnlen(key.name, sizeof(key.name)) + 1);

@@ -80,6 +80,7 @@ std::vector<ProxyListener> listeners_without(const std::vector<ProxyListener>& a
 
 std::vector<Endpoint> addresses_of(const ProxyConfig& config) {
   std::vector<Endpoint> addresses;
+  addresses.reserve(config.listeners.size());
   for (const auto& listener : config.listeners) addresses.push_back(listener.address);
   return addresses;
 }

@@ -258,9 +258,8 @@ void Connection::report_traffic() {
 
 void Connection::count_path(const RelayResult& result) {
   const auto carried = [](const Carried& some) { return some.to_upstream + some.to_client > 0; };
-  record_.path = carried(result.kernel)    ? kernel_path_
-                 : carried(result.spliced) ? ProxyForwarding::splice
-                                           : ProxyForwarding::copy;
+  record_.path = carried(result.spliced) ? ProxyForwarding::splice : ProxyForwarding::copy;
+  if (carried(result.kernel)) record_.path = kernel_path_;
   for (const auto& [path, counter] : path_counters)
     if (path == record_.path) worker_.count(counter);
 }

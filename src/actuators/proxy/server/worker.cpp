@@ -22,7 +22,7 @@ class Worker::Acceptor final : public Waker {
   Acceptor(Worker& worker, const ProxyListener& listener)
       : worker_(worker), listener_(listener), again_([this] { take(); }) {}
 
-  ~Acceptor() { channel_.release(); }  // a duplicate keeps the socket in the loop after close()
+  ~Acceptor() override { channel_.release(); }  // a duplicate keeps the socket in the loop after close()
 
   Result<void> open(Fd fd) {
     if (auto opened = channel_.open(*worker_.loop_, std::move(fd)); !opened) return opened;

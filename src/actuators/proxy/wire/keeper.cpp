@@ -174,7 +174,10 @@ void WireKeeper::State::run() {
       aborted += count;
       done.notify_all();
     }
-    wait(abort ? Clock::now() + abort_interval : reserved ? next_walk : Clock::now() + reserve_interval);
+    if (abort)
+      wait(Clock::now() + abort_interval);
+    else
+      wait(reserved ? next_walk : Clock::now() + reserve_interval);
   }
 }
 
