@@ -22,8 +22,7 @@ list() {
   {
     ip netns list | sed 's/^\([^ ]*\).*/namespace \1/'
     bpf_objects
-    # The folder of all proxies stays: one that removed it would take it from another that starts.
-    find /sys/fs/bpf -mindepth 1 -not -name '*.debug' -not '(' -path /sys/fs/bpf/sonde-proxy -empty ')' -printf 'pin %p\n' 2>/dev/null || :
+    find /sys/fs/bpf -mindepth 1 -not -name '*.debug' -printf 'pin %p\n' 2>/dev/null || :
     tc qdisc show 2>/dev/null | sed -n 's/^qdisc clsact .* dev \([^ ]*\).*/clsact on \1/p'
     ip -o link show | sed -n 's/^[0-9]*: \([^:@]*\).* prog\/xdp id \([0-9]*\).*/xdp program \2 on \1/p'
   } | sort -u

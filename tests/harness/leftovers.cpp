@@ -51,17 +51,25 @@ Owned owned_now() {
   return owned;
 }
 
+// A proxy leaves it, empty: it has no right to remove it any more, and another one may be starting.
+constexpr const char* folder_of_proxies = "/sys/fs/bpf/sonde-proxy";
+
 class Leftovers : public testing::EmptyTestEventListener {
  public:
-  void OnTestStart(const testing::TestInfo&) override { before_ = owned_now(); }
+  void OnTestStart(const testing::TestInfo&) override {
+    before_ = owned_now();
+    had_folder_ = ::access(folder_of_proxies, F_OK) == 0;
+  }
 
   void OnTestEnd(const testing::TestInfo&) override {
+    if (!had_folder_) ::rmdir(folder_of_proxies);
     EXPECT_EQ(owned_now(), before_) << "left behind";
     EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "a child process is left";
   }
 
  private:
   Owned before_;
+  bool had_folder_ = false;
 };
 
 class Register : public testing::Environment {

@@ -30,8 +30,8 @@ std::set<std::string> bpf_objects() {
 
 // But for those of the wire splice, which are to stay.
 std::set<std::string> pins() {
-  const auto lines =
-      lines_of(run("find /sys/fs/bpf -mindepth 1 -not -path '*/sonde-proxy/wire-*' 2>/dev/null || true"));
+  const auto lines = lines_of(run(
+      "find /sys/fs/bpf -mindepth 1 -not -path '*/sonde-proxy' -not -path '*/sonde-proxy/wire-*' 2>/dev/null || true"));
   return {lines.begin(), lines.end()};
 }
 
