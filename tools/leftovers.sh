@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # What sonde and its tests could leave in the kernel, one line each: network namespaces, BPF programs and maps whose name
-# starts with "sonde_", the links of such programs, pins below /sys/fs/bpf, clsact qdiscs, interfaces with an XDP program.
+# starts with "sonde_", the links of such programs, pins below /sys/fs/bpf (a folder itself holds nothing), clsact qdiscs,
+# interfaces with an XDP program.
 #   leftovers.sh                  prints the list
 #   leftovers.sh --since "LIST"   fails if there is something that LIST does not have; waits a while for it to go, since
 #                                 the kernel frees maps and namespaces in the background
@@ -22,7 +23,7 @@ list() {
   {
     ip netns list | sed 's/^\([^ ]*\).*/namespace \1/'
     bpf_objects
-    find /sys/fs/bpf -mindepth 1 -not -name '*.debug' -printf 'pin %p\n' 2>/dev/null || :
+    find /sys/fs/bpf -mindepth 1 -not -type d -not -name '*.debug' -printf 'pin %p\n' 2>/dev/null || :
     tc qdisc show 2>/dev/null | sed -n 's/^qdisc clsact .* dev \([^ ]*\).*/clsact on \1/p'
     ip -o link show | sed -n 's/^[0-9]*: \([^:@]*\).* prog\/xdp id \([0-9]*\).*/xdp program \2 on \1/p'
   } | sort -u

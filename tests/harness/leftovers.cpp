@@ -51,8 +51,14 @@ Owned owned_now() {
   return owned;
 }
 
-// A proxy leaves it, empty: it has no right to remove it any more, and another one may be starting.
+// Proxies leave it, with empty folders of the wire: they have no right to remove them any more. What is not empty stays.
 constexpr const char* folder_of_proxies = "/sys/fs/bpf/sonde-proxy";
+
+void remove_folder_of_proxies() {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder_of_proxies, error)) ::rmdir(entry.path().c_str());
+  ::rmdir(folder_of_proxies);
+}
 
 class Leftovers : public testing::EmptyTestEventListener {
  public:
@@ -62,7 +68,7 @@ class Leftovers : public testing::EmptyTestEventListener {
   }
 
   void OnTestEnd(const testing::TestInfo&) override {
-    if (!had_folder_) ::rmdir(folder_of_proxies);
+    if (!had_folder_) remove_folder_of_proxies();
     EXPECT_EQ(owned_now(), before_) << "left behind";
     EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "a child process is left";
   }
