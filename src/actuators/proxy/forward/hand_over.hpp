@@ -4,8 +4,8 @@
 #include <chrono>
 #include <cstdint>
 
-#include "actuators/proxy/forward/path.hpp"
 #include "actuators/proxy/loop/loop.hpp"
+#include "actuators/proxy/path/path.hpp"
 #include "actuators/proxy/wire/wire.hpp"
 
 namespace sonde::proxy {

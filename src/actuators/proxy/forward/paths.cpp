@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "actuators/proxy/forward/bypass.hpp"
+#include "actuators/proxy/bypass/bypass.hpp"
 #include "actuators/proxy/forward/path_makers.hpp"
 #include "actuators/proxy/forward/self_test.hpp"
-#include "actuators/proxy/forward/sockmap.hpp"
+#include "actuators/proxy/sockmap/sockmap.hpp"
 
 namespace sonde::proxy {
 namespace {

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "actuators/proxy/forward/path.hpp"
 #include "actuators/proxy/loop/loop.hpp"
+#include "actuators/proxy/path/path.hpp"
 #include "actuators/proxy/wire/wire.hpp"
 
 namespace sonde::proxy {

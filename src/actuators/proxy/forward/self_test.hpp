@@ -3,7 +3,7 @@
 #pragma once
 #include <string>
 
-#include "actuators/proxy/forward/path.hpp"
+#include "actuators/proxy/path/path.hpp"
 
 namespace sonde::proxy {
 

@@ -115,10 +115,7 @@ bool TrialProxy::State::prepare(Accepted& accepted) {
   const bool suits = options.path != nullptr && options.path->suits(pair.client_remote, pair.upstream_remote);
   if (suits) options.path->prepare_upstream(pair.upstream_fd);
   if (::connect(pair.upstream_fd, backend.get(), backend.size()) != 0) return false;
-  if (suits)
-    accepted.kernel = options.path->take(pair);
-  else if (options.path != nullptr)
-    options.path->decline(pair.client_remote, pair.client_local);
+  if (suits) accepted.kernel = options.path->take(pair);
 
   accepted.first = options.prefix;
   accepted.first.insert(accepted.first.end(), buffer.begin(), buffer.begin() + size);

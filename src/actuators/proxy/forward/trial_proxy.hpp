@@ -6,8 +6,8 @@
 #include <memory>
 #include <vector>
 
-#include "actuators/proxy/forward/path.hpp"
 #include "actuators/proxy/forward/relay.hpp"
+#include "actuators/proxy/path/path.hpp"
 #include "sonde/endpoint.hpp"
 #include "sonde/result.hpp"
 

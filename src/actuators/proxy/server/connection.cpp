@@ -147,13 +147,17 @@ ProxyForwarding Connection::wanted() const {
 
 void Connection::prepare(int fd, const Endpoint& address) {
   acknowledge_with_data(fd);
-  const auto& bypass = worker_.paths().bypass;
-  const auto way = wanted();
-  if (bypass && (way == ProxyForwarding::automatic || way == ProxyForwarding::bypass) &&
-      bypass->suits(record_.peer, address))
-    bypass->prepare_upstream(fd);
+  if (may_bypass(address))
+    worker_.paths().bypass->prepare_upstream(fd);
   else if (may_use_wire(address))
     worker_.paths().wire->prepare_upstream(fd, client_->fd());
+}
+
+bool Connection::may_bypass(const Endpoint& upstream) const {
+  const auto way = wanted();
+  const auto& bypass = worker_.paths().bypass;
+  return bypass && (way == ProxyForwarding::automatic || way == ProxyForwarding::bypass) &&
+         bypass->suits(record_.peer, upstream);
 }
 
 bool Connection::may_use_wire(const Endpoint& upstream) const {
@@ -171,14 +175,10 @@ std::unique_ptr<KernelRelay> Connection::take(const SocketPair& pair) {
     kernel_path_ = ProxyForwarding::sockmap;
     return paths.sockmap->take(pair);
   }
-  if (!paths.bypass) return nullptr;
-  const bool may = way == ProxyForwarding::automatic || way == ProxyForwarding::bypass;
-  if (may && paths.bypass->suits(pair.client_remote, pair.upstream_remote)) {
+  if (may_bypass(pair.upstream_remote)) {
     kernel_path_ = ProxyForwarding::bypass;
     return paths.bypass->take(pair);
   }
-  if (may && paths.bypass->suits(pair.client_remote, pair.client_local))
-    paths.bypass->decline(pair.client_remote, pair.client_local);
   return nullptr;
 }
 

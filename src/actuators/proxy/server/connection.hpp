@@ -40,6 +40,7 @@ class Connection final : public RelayObserver {
   [[nodiscard]] Endpoint local_address() const;
   void relay();
   [[nodiscard]] ProxyForwarding wanted() const;
+  [[nodiscard]] bool may_bypass(const Endpoint& upstream) const;
   [[nodiscard]] bool may_use_wire(const Endpoint& upstream) const;
   [[nodiscard]] std::unique_ptr<KernelRelay> take(const SocketPair& pair);
   void prepare(int fd, const Endpoint& address);

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "actuators/proxy/forward/bypass.hpp"
+#include "actuators/proxy/bypass/bypass.hpp"
 #include "actuators/proxy/forward/trial_proxy.hpp"
 #include "base/fd.hpp"
 #include "harness/netns.hpp"

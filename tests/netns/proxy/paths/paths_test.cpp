@@ -63,13 +63,10 @@ class FaultyPath : public KernelPath {
  public:
   explicit FaultyPath(Fault fault) : fault_(fault) {}
   [[nodiscard]] ProxyForwarding kind() const override { return ProxyForwarding::bypass; }
-  [[nodiscard]] Result<void> set_listeners(std::span<const Endpoint>) override { return {}; }
   [[nodiscard]] bool suits(const Endpoint&, const Endpoint&) const override { return true; }
-  void prepare_upstream(int) override {}
   [[nodiscard]] std::unique_ptr<KernelRelay> take(const SocketPair& pair) override {
     return std::make_unique<FaultyRelay>(fault_, pair);
   }
-  void decline(const Endpoint&, const Endpoint&) override {}
 
  private:
   Fault fault_;

@@ -11,7 +11,7 @@
 #include <stdexcept>
 #include <thread>
 
-#include "actuators/proxy/forward/sockmap.hpp"
+#include "actuators/proxy/sockmap/sockmap.hpp"
 #include "base/socket_address.hpp"
 #include "peers.hpp"
 #include "relayed.hpp"

@@ -2,7 +2,7 @@
 // What the programs of the bypass and user space share has one layout.
 #include <gtest/gtest.h>
 
-#include "actuators/proxy/forward/bypass.abi.h"
+#include "actuators/proxy/bypass/bypass.abi.h"
 #include "layout.hpp"
 
 extern "C" const std::uint8_t sonde_proxy_bypass_bpf_object[];

@@ -60,16 +60,14 @@ class KernelPath {
   virtual ~KernelPath() = default;
   [[nodiscard]] virtual ProxyForwarding kind() const = 0;
   /// The addresses that clients connect to; replaces those before. A wildcard stands for every address of this host.
-  [[nodiscard]] virtual Result<void> set_listeners(std::span<const Endpoint> listeners) = 0;
+  [[nodiscard]] virtual Result<void> set_listeners(std::span<const Endpoint>) { return {}; }
   /// Whether a connection between these may be carried at all, by their addresses. Cheap.
   [[nodiscard]] virtual bool suits(const Endpoint& client_remote, const Endpoint& upstream_remote) const = 0;
   /// Before connect() of an upstream socket that suits. A failure means that take() will decline.
-  virtual void prepare_upstream(int upstream_fd) = 0;
+  virtual void prepare_upstream(int) {}
   /// Both sockets are connected; nothing of the client's stream has been sent on yet. Null: declined, by reason
   /// counted.
   [[nodiscard]] virtual std::unique_ptr<KernelRelay> take(const SocketPair& pair) = 0;
-  /// This connection is not for the path: what it did to the peer's socket when it connected is undone.
-  virtual void decline(const Endpoint& client_remote, const Endpoint& client_local) = 0;
 };
 
 }  // namespace sonde::proxy

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "actuators/proxy/forward/sockmap_trial.hpp"
+#include "actuators/proxy/sockmap/sockmap_trial.hpp"
 
 #include <fcntl.h>
 #include <netinet/in.h>

@@ -16,8 +16,8 @@
 #include <cstdint>
 #include <memory>
 
-#include "actuators/proxy/forward/bypass.abi.h"
-#include "actuators/proxy/forward/path.hpp"
+#include "actuators/proxy/bypass/bypass.abi.h"
+#include "actuators/proxy/path/path.hpp"
 
 namespace sonde::proxy {
 
@@ -38,7 +38,6 @@ class Bypass : public KernelPath {
   [[nodiscard]] bool suits(const Endpoint& client_remote, const Endpoint& upstream_remote) const override;
   void prepare_upstream(int upstream_fd) override;
   [[nodiscard]] std::unique_ptr<KernelRelay> take(const SocketPair& pair) override;
-  void decline(const Endpoint& client_remote, const Endpoint& client_local) override;
 
   /// All zero without statistics.
   [[nodiscard]] sonde_bypass_connections connections() const;

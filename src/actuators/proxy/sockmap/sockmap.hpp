@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "actuators/proxy/forward/path.hpp"
+#include "actuators/proxy/path/path.hpp"
 
 namespace sonde::proxy {
 
@@ -31,11 +31,8 @@ class Sockmap : public KernelPath {
   ~Sockmap() override;
 
   [[nodiscard]] ProxyForwarding kind() const override { return ProxyForwarding::sockmap; }
-  [[nodiscard]] Result<void> set_listeners(std::span<const Endpoint>) override { return {}; }
   [[nodiscard]] bool suits(const Endpoint&, const Endpoint&) const override { return true; }
-  void prepare_upstream(int) override {}
   [[nodiscard]] std::unique_ptr<KernelRelay> take(const SocketPair& pair) override;
-  void decline(const Endpoint&, const Endpoint&) override {}
 
   [[nodiscard]] SockmapCounters counters() const;
 

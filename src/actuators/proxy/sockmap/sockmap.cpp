@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "actuators/proxy/forward/sockmap.hpp"
+#include "actuators/proxy/sockmap/sockmap.hpp"
 
 #include <linux/sockios.h>
 #include <linux/tcp.h>
@@ -14,8 +14,8 @@
 #include <optional>
 #include <utility>
 
-#include "actuators/proxy/forward/sockmap.abi.h"
-#include "actuators/proxy/forward/sockmap_trial.hpp"
+#include "actuators/proxy/sockmap/sockmap.abi.h"
+#include "actuators/proxy/sockmap/sockmap_trial.hpp"
 #include "kernel/object.hpp"
 #include "kernel/socket_map.hpp"
 

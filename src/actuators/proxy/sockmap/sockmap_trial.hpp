@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include "actuators/proxy/forward/path.hpp"
+#include "actuators/proxy/path/path.hpp"
 #include "sonde/result.hpp"
 
 namespace sonde::proxy {
