@@ -16,6 +16,19 @@ std::uint64_t random_seed() {
 
 }  // namespace
 
+pipeline::FlowSample take_sample(FlowEntry& entry, FlowEnd end) {
+  pipeline::FlowSample sample{.flow = &entry.flow, .delta = {}, .id = entry.id, .is_new = !entry.shown, .end = end};
+  for (std::size_t side = 0; side < 2; ++side) {
+    auto& collected = entry.collected[side];
+    const pipeline::FlowCount total{entry.flow.packets[side], entry.flow.bytes[side]};
+    sample.delta[side] = {total.packets - collected.packets, total.bytes - collected.bytes};
+    collected = total;
+  }
+  entry.shown = true;
+  entry.changed = false;
+  return sample;
+}
+
 FlowTable::FlowTable(std::uint32_t capacity)
     : capacity_(capacity), seed_(random_seed()), entries_(first), buckets_(1024) {
   for (const Index head : {going, closed}) entries_[head].newer = entries_[head].older = head;

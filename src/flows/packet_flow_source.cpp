@@ -222,17 +222,8 @@ void PacketFlowSource::mark_quoted(const Packet& packet) {
 // --- collections ---
 
 void PacketFlowSource::show(FlowVisitor& visitor, FlowEntry& entry, FlowEnd end) {
-  FlowSample sample{.flow = &entry.flow, .delta = {}, .id = entry.id, .is_new = !entry.shown, .end = end};
-  for (std::size_t side = 0; side < 2; ++side) {
-    auto& collected = entry.collected[side];
-    const pipeline::FlowCount total{entry.flow.packets[side], entry.flow.bytes[side]};
-    sample.delta[side] = {total.packets - collected.packets, total.bytes - collected.bytes};
-    collected = total;
-  }
-  entry.shown = true;
-  entry.changed = false;
   described_ = &entry;
-  visitor.visit(sample);
+  visitor.visit(take_sample(entry, end));
   described_ = nullptr;
 }
 

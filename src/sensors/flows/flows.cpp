@@ -172,16 +172,8 @@ void FlowsSource::show(FlowVisitor& visitor, std::uint32_t slot, const FlowSampl
 }
 
 void FlowsSource::show_spilled(FlowVisitor& visitor, FlowEntry& entry, FlowEnd end) {
-  FlowSample sample{.flow = &entry.flow, .delta = {}, .id = entry.id, .is_new = !entry.shown, .end = end};
-  for (std::size_t side = 0; side < 2; ++side) {
-    auto& collected = entry.collected[side];
-    const pipeline::FlowCount total{entry.flow.packets[side], entry.flow.bytes[side]};
-    sample.delta[side] = {total.packets - collected.packets, total.bytes - collected.bytes};
-    collected = total;
-  }
-  entry.shown = true;
   described_ = &entry;
-  visitor.visit(sample);
+  visitor.visit(flows::take_sample(entry, end));
   described_ = nullptr;
 }
 
