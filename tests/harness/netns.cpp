@@ -86,6 +86,15 @@ void add_veth(const NetworkNamespace& a, const std::string& name_a, const Networ
   wait_until_up(b, name_b);
 }
 
+bool add_vlan(const NetworkNamespace& where, const std::string& device, int id) {
+  const auto made = where.run(fmt::format(
+      "ip link add link {0} name vlan{1} type vlan id {1} 2>&1 && ip link set vlan{1} up || echo failed", device, id));
+  if (made.find("Unknown device type") != std::string::npos || made.find("not supported") != std::string::npos)
+    return false;
+  if (!made.empty()) throw std::runtime_error("cannot make a VLAN interface: " + made);
+  return true;
+}
+
 // Not from /sys, which shows the namespace in which it was mounted.
 std::uint64_t interface_counter(const NetworkNamespace& where, const std::string& interface,
                                 const std::string& counter) {

@@ -35,6 +35,9 @@ class NetworkNamespace {
 void add_veth(const NetworkNamespace& a, const std::string& name_a, const NetworkNamespace& b,
               const std::string& name_b);
 
+/// A VLAN interface (802.1Q) "vlan<id>" on top of `device`, up. False: this kernel has none (CONFIG_VLAN_8021Q).
+[[nodiscard]] bool add_vlan(const NetworkNamespace& where, const std::string& device, int id);
+
 /// A counter of an interface in a namespace, "rx_packets", "tx_bytes", "rx_dropped" ... as `ip -s link` shows it.
 std::uint64_t interface_counter(const NetworkNamespace& where, const std::string& interface,
                                 const std::string& counter);

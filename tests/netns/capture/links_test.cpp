@@ -98,17 +98,10 @@ TEST(Links, TunCarriesBareIp) {
 
 TEST(Links, VlanSubInterface) {
   const Pair pair;
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread
-  if (std::system(
-          ("nsenter --net=" + pair.left.path() + " ip link add link veth0 name probe type vlan id 9 2>/dev/null")
-              .c_str()) != 0)
+  if (!add_vlan(pair.left, "veth0", 100) || !add_vlan(pair.right, "veth1", 100))
     GTEST_SKIP() << "this kernel has no 802.1Q interfaces (CONFIG_VLAN_8021Q)";
-  pair.left.run(
-      "ip link delete probe && ip link add link veth0 name vlan100 type vlan id 100 && "
-      "ip address add 10.6.0.1/24 dev vlan100 && ip link set vlan100 up");
-  pair.right.run(
-      "ip link add link veth1 name vlan100 type vlan id 100 && ip address add 10.6.0.2/24 dev vlan100 && "
-      "ip link set vlan100 up");
+  pair.left.run("ip address add 10.6.0.1/24 dev vlan100");
+  pair.right.run("ip address add 10.6.0.2/24 dev vlan100");
   const auto inner = capture(pair.left, {"-i", "vlan100"}, [&] { pair.left.run("ping -c 2 -i 0.01 10.6.0.2"); });
   EXPECT_EQ(inner.only("icmp", "out").size(), 2U);
   EXPECT_EQ(inner.only("icmp", "in").size(), 2U);

@@ -78,7 +78,7 @@ class Proxied {
 /// Until it holds; false after the patience.
 bool eventually(const std::function<bool()>& holds, std::chrono::milliseconds patience = std::chrono::seconds{30});
 
-/// A program of peers.py. Its standard input is a pipe: close_input() lets those go on that wait for its end.
+/// A program of peers/main.py. Its standard input is a pipe: close_input() lets those go on that wait for its end.
 class Peer {
  public:
   Peer(const NetworkNamespace& where, std::vector<std::string> words);

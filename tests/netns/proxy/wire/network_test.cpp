@@ -285,6 +285,32 @@ TEST_F(WireNetwork, AnotherWayBackAndARouteThatChanges) {
   EXPECT_LT(interface_counter(hosts_.proxy, "west2", "tx_bytes"), then + 10'000);
 }
 
+/// The addresses of `device` move to a VLAN on top of it. False: this kernel has no VLAN interfaces.
+bool tag(const NetworkNamespace& where, const std::string& device, const std::string& four, const std::string& six) {
+  if (!add_vlan(where, device, 7)) return false;
+  where.run(fmt::format("ip addr flush dev {} && ip addr add {}/24 dev vlan7 && ip addr add {}/64 dev vlan7 nodad",
+                        device, four, six));
+  return true;
+}
+
+// Tagged packets come by the VLAN interface and leave untagged, and back: the tag is that interface's affair.
+TEST_F(WireNetwork, ClientsOfAVlan) {
+  if (!tag(hosts_.client, "eth0", "10.8.1.1", "fd08:1::1") || !tag(hosts_.proxy, "west", proxy_ipv4, proxy_ipv6))
+    GTEST_SKIP() << "this kernel has no 802.1Q interfaces (CONFIG_VLAN_8021Q)";
+  for (const bool ipv6 : {false, true}) {
+    OnTheWire wire(hosts_, {.client_ipv6 = ipv6});
+    auto conversation = wire.joined();
+    const auto before = interface_counter(hosts_.proxy, "vlan7", "tx_bytes");
+    EXPECT_TRUE(conversation.talk(3 << 20));
+    EXPECT_GT(interface_counter(hosts_.proxy, "vlan7", "tx_bytes"), before + (3 << 20));
+    conversation.client.fd.reset();
+    EXPECT_EQ(conversation.server.ending(), 0);
+    conversation.server.fd.reset();
+    wire.expect_end(conversation, "client-closed");
+    wire.exchange(8, 4, 1 << 20, 4 << 20);
+  }
+}
+
 // A rule by the source address leads to a table of its own.
 TEST_F(WireNetwork, PolicyRouting) {
   add_veth(hosts_.proxy, "east2", hosts_.server, "eth1");
