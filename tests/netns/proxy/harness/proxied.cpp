@@ -100,7 +100,8 @@ std::vector<Json> Proxied::log(std::size_t count) const {
     }
     return lines.size() >= count;
   };
-  EXPECT_TRUE(eventually(read)) << lines.size() << " lines of the access log, expected " << count;
+  if (!eventually(read))
+    throw std::runtime_error(fmt::format("{} lines of the access log, expected {}", lines.size(), count));
   return lines;
 }
 
