@@ -29,8 +29,8 @@ struct FlowEntry {
   std::uint32_t older = 0;
 };
 
-/// The entry as a collection shows it, which is remembered: what comes later is of the next collection. Valid as long as
-/// the entry is.
+/// The entry as a collection shows it, which is remembered: what comes later is of the next collection. Valid as long
+/// as the entry is.
 [[nodiscard]] pipeline::FlowSample take_sample(FlowEntry& entry, FlowEnd end);
 
 /// Flows in a table of at most `capacity` entries; memory grows with their number. Entries are named by an index that

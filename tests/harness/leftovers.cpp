@@ -51,7 +51,7 @@ Owned owned_now() {
   return owned;
 }
 
-// Proxies leave it, with empty folders of the wire: they have no right to remove them any more. What is not empty stays.
+// Proxies leave it, with empty folders of the wire, which they may not remove any more. What is not empty stays.
 constexpr const char* folder_of_proxies = "/sys/fs/bpf/sonde-proxy";
 
 void remove_folder_of_proxies() {
