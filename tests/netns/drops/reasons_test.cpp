@@ -157,7 +157,7 @@ class BothFamilies : public testing::TestWithParam<Family> {
   const Pair pair{Ipv6::on};
 };
 INSTANTIATE_TEST_SUITE_P(Drops, BothFamilies, testing::Values(four, six),
-                         [](const auto& info) { return std::string(info.param.nft); });
+                         [](const auto& test) { return std::string(test.param.nft); });
 
 TEST_P(BothFamilies, UdpToAClosedPortHasNoSocket) {
   const Growth closed(pair.right, is_six() ? "Udp6 NoPorts" : "Udp NoPorts");
@@ -452,7 +452,7 @@ class Forwarded : public testing::TestWithParam<Family> {
   const Routed routed;
 };
 INSTANTIATE_TEST_SUITE_P(Drops, Forwarded, testing::Values(four, six),
-                         [](const auto& info) { return std::string(info.param.nft); });
+                         [](const auto& test) { return std::string(test.param.nft); });
 
 // A process of the router that is bound to the same port has nothing to do with it.
 TEST_P(Forwarded, TimeToLiveNamesNobody) {

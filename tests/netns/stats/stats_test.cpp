@@ -111,7 +111,9 @@ TEST(Stats, OffloadedTcpOfBothDirectionsIsCoveredToThePacket) {
                          66 * direction["wire"]["packets"].get<std::uint64_t>() - 2 * 8;
     EXPECT_GE(payload, 30'000'000U);
     // What was sent again comes on top, as do the SACK blocks of the other direction.
-    if (each_once) EXPECT_EQ(payload, 30'000'000U);
+    if (each_once) {
+      EXPECT_EQ(payload, 30'000'000U);
+    }
   }
 }
 

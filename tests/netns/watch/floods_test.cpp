@@ -57,12 +57,10 @@ INSTANTIATE_TEST_SUITE_P(Kinds, Floods,
                          [](const auto& flood) { return flood.param.name; });
 
 Bytes arp_reply(std::uint8_t mac_end, std::uint8_t address_end) {
-  const std::uint8_t mac[6] = {2, 0, 0, 0, 9, mac_end};
-  Bytes arp = {0, 1, 8, 0, 6, 4, 0, 2};
-  arp.insert(arp.end(), std::begin(mac), std::end(mac));
-  arp = arp + Bytes{10, 9, 0, address_end} + Bytes{2, 0, 0, 0, 9, 2} + Bytes{10, 9, 0, 2};
-  auto frame = ethernet({.type = ether_arp}, arp);
-  std::copy(std::begin(mac), std::end(mac), frame.begin() + 6);
+  const Bytes mac = {2, 0, 0, 0, 9, mac_end};
+  const auto sender = mac + Bytes{10, 9, 0, address_end}, target = Bytes{2, 0, 0, 0, 9, 2, 10, 9, 0, 2};
+  auto frame = ethernet({.type = ether_arp}, Bytes{0, 1, 8, 0, 6, 4, 0, 2} + sender + target);
+  std::ranges::copy(mac, frame.begin() + 6);
   return frame;
 }
 

@@ -19,7 +19,7 @@ struct CompileOptions {
   std::int64_t wall_now_ns = 0;  ///< now on both clocks: what turns expires_wall_ns into the kernel's time
   std::int64_t monotonic_now_ns = 0;
   /// Index of an interface that a rule names; 0: there is none, and the rule matches nothing. Unset: there are none.
-  std::function<std::uint32_t(const std::string& name)> ifindex;
+  std::function<std::uint32_t(const std::string& name)> ifindex = {};
   int cpus = 1;                                        ///< that may count: kernel::possible_cpus()
   std::size_t counter_bytes = std::size_t{256} << 20;  ///< with more, CPUs share counters (atomic instructions)
 };

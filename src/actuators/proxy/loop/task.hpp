@@ -16,18 +16,19 @@ namespace detail {
 struct PromiseBase {
   std::coroutine_handle<> continuation;  ///< who awaits it; null: detached
 
-  std::suspend_always initial_suspend() noexcept { return {}; }
+  static std::suspend_always initial_suspend() noexcept { return {}; }
 
   struct FinalAwaiter {
-    bool await_ready() noexcept { return false; }
+    static bool await_ready() noexcept { return false; }
     template <class Promise>
     std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> ended) noexcept {
       return ended.promise().continuation ? ended.promise().continuation : std::noop_coroutine();
     }
-    void await_resume() noexcept {}
+    static void await_resume() noexcept {}
   };
-  FinalAwaiter final_suspend() noexcept { return {}; }
-  void unhandled_exception() { std::terminate(); }  // errors are values here; what throws is out of memory
+  static FinalAwaiter final_suspend() noexcept { return {}; }
+  // Errors are values here; what throws is out of memory.
+  [[noreturn]] static void unhandled_exception() { std::terminate(); }
 };
 
 template <class T>

@@ -25,8 +25,8 @@ struct ControlRequests {
   std::function<Result<std::string>()> reload;
   std::function<Result<std::string>()> status;
   std::function<Result<std::string>()> stop;
-  std::function<Result<std::string>()> drain;
-  std::function<Result<std::string>()> abort;
+  std::function<Result<std::string>()> drain = {};
+  std::function<Result<std::string>()> abort = {};
   /// Duplicates of the listening sockets. After the answer has been taken, handed_over() is called: stop accepting, and
   /// end as the connections do.
   std::function<Result<std::vector<ListeningSocket>>()> listeners;

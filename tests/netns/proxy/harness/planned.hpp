@@ -18,8 +18,8 @@ struct Planned {
   int count = 1000;
   int at_once = 40;
   std::string name = "name.test";
-  std::string header;  ///< PROXY protocol that the upstream gets: "v1", "v2" or none
-  bool aborts = true;  ///< false: resets do not get through between the ends (a SOCKS5 server of this test)
+  std::string header = {};  ///< PROXY protocol that the upstream gets: "v1", "v2" or none
+  bool aborts = true;       ///< false: resets do not get through between the ends (a SOCKS5 server of this test)
 };
 
 /// What all connections carried, as the ends counted it.

@@ -80,7 +80,9 @@ TEST(ProxyWithoutEbpf, BecauseItMayNot) {
   expect_carries(host);
   const auto said = proxy.status();
   for (const auto& path : said["forwarding"])
-    if (path["path"] == "bypass") EXPECT_EQ(path["on"], false) << path;
+    if (path["path"] == "bypass") {
+      EXPECT_EQ(path["on"], false) << path;
+    }
 }
 
 TEST(ProxyWithoutEbpf, AsAnOrdinaryUser) {

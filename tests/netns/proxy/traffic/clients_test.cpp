@@ -83,8 +83,12 @@ TEST(ProxyClients, SeveralListenersOfBothFamilies) {
   }
   for (const auto& line : proxy.log(8)) {
     const auto listener = line["listener"].get<std::string>();
-    if (listener == "[fd08:1::2]:8443") EXPECT_EQ(line["path"], "copy") << line;
-    if (listener == "10.8.1.2:8444") EXPECT_TRUE(line["path"] == "splice" || line["path"] == "copy") << line;
+    if (listener == "[fd08:1::2]:8443") {
+      EXPECT_EQ(line["path"], "copy") << line;
+    }
+    if (listener == "10.8.1.2:8444") {
+      EXPECT_TRUE(line["path"] == "splice" || line["path"] == "copy") << line;
+    }
     EXPECT_EQ(line["upstream_address"], line["server_name"] == "name.test" ? "10.8.2.1:9443" : "[fd08:2::1]:9444")
         << line;
   }

@@ -32,7 +32,9 @@ class Sensor {
     std::vector<Json> objects;
     for (const auto& line : lines_of(process_.output())) {
       auto object = Json::parse(line);
-      if (object.at("type") == "summary") EXPECT_EQ(object.at("loss").at("lost"), 0) << object;
+      if (object.at("type") == "summary") {
+        EXPECT_EQ(object.at("loss").at("lost"), 0) << object;
+      }
       if (object.at("type") == type) objects.push_back(std::move(object));
     }
     return objects;

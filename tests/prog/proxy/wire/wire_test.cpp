@@ -206,7 +206,9 @@ class WireForward : public testing::Test {
         EXPECT_EQ(hex(got.frame), hex(sample.frame)) << what;
         break;
       case Fate::dropped:
-        if (got.checksum_is_kept) EXPECT_EQ(got.verdict, TC_ACT_SHOT) << what;  // else it gives no verdict
+        if (got.checksum_is_kept) {  // else it gives no verdict
+          EXPECT_EQ(got.verdict, TC_ACT_SHOT) << what;
+        }
         break;
       default: {
         // A packet that is cut (bpf_skb_change_tail) has no such sum any more, but the test run looks at it.

@@ -16,13 +16,14 @@ namespace {
 std::atomic<std::size_t> allocated = 0;  // bytes, by new
 }
 
-void* operator new(std::size_t size) {
+// Not inlined: the compiler would take malloc() and operator delete for a mismatch.
+[[gnu::noinline]] void* operator new(std::size_t size) {
   void* memory = std::malloc(size);
   if (memory == nullptr) throw std::bad_alloc();
   allocated += ::malloc_usable_size(memory);
   return memory;
 }
-void operator delete(void* memory) noexcept {
+[[gnu::noinline]] void operator delete(void* memory) noexcept {
   allocated -= ::malloc_usable_size(memory);
   std::free(memory);
 }

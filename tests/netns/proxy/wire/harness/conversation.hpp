@@ -14,7 +14,7 @@ namespace sonde::test {
 
 /// One end. What it sends and receives are streams of stream_bytes.hpp. Calls wait for ten seconds at most.
 struct Talker {
-  Fd fd;
+  Fd fd = {};
   std::uint64_t seed_out = 0, seed_in = 0;
   std::uint64_t sent = 0, received = 0;
 

@@ -23,9 +23,9 @@ struct Exchange {
   std::uint64_t least = 0, most = 1 << 20;
   std::string name = "name.test";
   std::chrono::milliseconds patience = std::chrono::seconds{60};  ///< without any byte
-  int listening = -1;                 ///< a listening socket of the server's that is there already; else one is made
-  std::function<std::string()> look;  ///< at the hosts, while a connection is stuck
-  bool may_fail = false;              ///< some are expected to: the others go on
+  int listening = -1;  ///< a listening socket of the server's that is there already; else one is made
+  std::function<std::string()> look = {};  ///< at the hosts, while a connection is stuck
+  bool may_fail = false;                   ///< some are expected to: the others go on
 };
 
 struct Exchanged {

@@ -48,7 +48,9 @@ void OnTheWire::expect_end(const Conversation& conversation, const std::string& 
   EXPECT_EQ(line.at("client"), conversation.client_end.text()) << line;
   EXPECT_EQ(line.at("bytes_received"), conversation.hello + conversation.client.sent) << line;
   EXPECT_EQ(line.at("bytes_sent"), conversation.server.sent) << line;
-  if (wire_forwarding() == "wire") EXPECT_EQ(line.at("path"), path) << line;
+  if (wire_forwarding() == "wire") {
+    EXPECT_EQ(line.at("path"), path) << line;
+  }
   expect_nothing_left();
 }
 

@@ -214,7 +214,7 @@ INSTANTIATE_TEST_SUITE_P(Families, FrozenSockets,
                                          Case{"ipv4_reuse_port", loopback(false), SO_REUSEPORT},
                                          Case{"ipv6_reuse_address", loopback(true), SO_REUSEADDR},
                                          Case{"ipv6_reuse_port", loopback(true), SO_REUSEPORT}),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& test) { return std::string(test.param.name); });
 
 }  // namespace
 }  // namespace sonde::proxy

@@ -44,7 +44,9 @@ class KeeperTest : public testing::Test {
 
   void TearDown() override {
     keeper_.reset();
-    if (table_) EXPECT_TRUE(table_->unpin());
+    if (table_) {
+      EXPECT_TRUE(table_->unpin());
+    }
   }
 
   std::unique_ptr<Table> open_table() {
@@ -216,7 +218,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(Limit{"idle", {.idle = 60s}, 0, WireEndReason::idle, false},
                     Limit{"half_closed", {.half_closed = 60s}, closed, WireEndReason::half_closed, false},
                     Limit{"max_age", {.max_age = 60s}, 0, WireEndReason::too_old, true}),
-    [](const auto& info) { return std::string(info.param.name); });
+    [](const auto& test) { return std::string(test.param.name); });
 
 TEST_F(KeeperTest, limits_that_do_not_apply) {
   keeper_ = start(*table_, recorder_, {.idle = 60s, .half_closed = 10s, .max_age = 0ms});
