@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a forwarding path is: something in the kernel that may carry the bytes of an established connection in place of
-// the relay in user space (relay.hpp). The relay stays beneath it: it carries what the path does not take, and passes
-// on the ends of both streams. A path is chosen by connection; one that declines or fails leaves the relay as it was.
+// the relay in user space (forward/relay.hpp). The relay stays beneath it: it carries what the path does not take, and
+// passes on the ends of both streams. A path is chosen by connection; one that declines or fails leaves the relay as it
+// was.
 #pragma once
 #include <cstdint>
 #include <memory>
