@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <set>
 #include <thread>
 
 #include "harness/traffic.hpp"
@@ -120,14 +122,17 @@ TEST(RetransmissionOwners, TheSameTupleInTwoNamespaces) {
   EXPECT_EQ(one_sender->wait(patience), 0) << one_sender->errors();
   EXPECT_EQ(other_sender->wait(patience), 0) << other_sender->errors();
   const auto events = watch.stop(std::set{inode(one.left), inode(other.left)});
+  const std::set receivers{inode(one.right), inode(other.right)};
   std::map<std::uint32_t, int> seen;
   for (const auto& event : events) {
     const bool of_one = event.socket.network_namespace == inode(one.left);
     ++seen[event.owner.owner.pid];
     EXPECT_EQ(event.owner.owner.pid, pid_of(of_one ? *one_sender : *other_sender)) << lines({event});
     EXPECT_EQ(event.socket.local.port, 40001);
+    // Either: the sequence numbers of two that connect at the same time overlap (they follow from tuple and time,
+    // net/core/secure_seq.c), and a packet that is lost in the receiver's namespace does not tell the sender's.
     if (event.local_drop) {
-      EXPECT_EQ(event.local_drop->network_namespace, inode(of_one ? one.right : other.right)) << lines({event});
+      EXPECT_TRUE(receivers.contains(event.local_drop->network_namespace)) << lines({event});
     }
   }
   EXPECT_EQ(seen.size(), 2U);
